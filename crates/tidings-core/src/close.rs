@@ -1,0 +1,46 @@
+//! Why a session ended. Each reason is a metric label, a log field and a row of docs/resuming.md.
+
+use std::fmt;
+
+macro_rules! close_reasons {
+    ($($(#[$doc:meta])* $variant:ident = $label:literal),+ $(,)?) => {
+        /// Why the hub or the reader ended a stream.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum CloseReason { $($(#[$doc])* $variant),+ }
+
+        impl CloseReason {
+            /// Every reason, in the order of the metric.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The label under which it is counted and logged.
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label),+ }
+            }
+        }
+    };
+}
+
+close_reasons! {
+    /// The reader closed its side.
+    Gone = "gone",
+    /// The connection broke: reset, timeout of the kernel.
+    Broken = "broken",
+    /// The reader sent bytes after its request.
+    UnexpectedBytes = "unexpected_bytes",
+    /// The reader's place fell out of history, or what it pins went over the limit.
+    Lagged = "lagged",
+    /// The reader took no byte for the whole of `--slow-client-timeout`.
+    Slow = "slow",
+    /// The stream reached `--connection-lifetime`.
+    Lifetime = "lifetime",
+    /// The topic was ended by its publisher, and the reader has all of it.
+    TopicEnded = "topic_ended",
+    /// The hub is draining.
+    Drain = "drain",
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}

@@ -1,0 +1,206 @@
+//! The contract of an engine: it decides the order of events, keeps them, and finds a reader's place again.
+//!
+//! Memory is the first engine ([`crate::MemoryEngine`]); every one passes the same suite ([`crate::suite`]).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tidings_topic::{SelectorSet, Topic};
+use tidings_wire::EventId;
+
+use crate::position::{Epoch, Position, Sequence};
+use crate::publication::Publication;
+use crate::record::Record;
+use crate::resume::{Resolution, ResumeRequest};
+use crate::time::Timestamp;
+
+/// What an engine promises for later. It borrows nothing but the engine.
+pub type EngineFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The history of a hub, and its only source of order.
+///
+/// The order in which `append` is answered, in which [`Engine::committed`] hands out and in which
+/// [`Engine::read`] replays is one and the same.
+pub trait Engine: Send + Sync + 'static {
+    /// The epoch of all positions that it makes.
+    fn epoch(&self) -> Epoch;
+
+    /// The place of the last committed event. Cost: one atomic load.
+    fn tail(&self) -> Sequence;
+
+    /// Stores a publication; answers when it is as durable as configured and readers can be given it.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; after one, nothing was stored.
+    fn append(&self, publication: Publication, now: Timestamp) -> EngineFuture<'_, Result<Appended, AppendError>>;
+
+    /// Puts the committed records after `after` into `out`, in order and without a gap, until their encoded bytes
+    /// reach `bytes_max`; always at least one if there is one. Never blocks on a disk.
+    ///
+    /// Answers the place to go on after: all there is up to and with it is in `out`. It may be past the last record
+    /// handed out, for what a deletion dropped has a place but no record.
+    ///
+    /// # Errors
+    /// [`Behind`] when records after `after` are no longer at hand: they must be read by [`Engine::read`].
+    fn committed(&self, after: Sequence, bytes_max: usize, out: &mut Vec<Arc<Record>>) -> Result<Sequence, Behind>;
+
+    /// Reads a page of history for some topics. Never blocks on a disk.
+    fn read(&self, request: &ReadRequest<'_>) -> Read;
+
+    /// Finds where a reader goes on from.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the history cannot be asked now.
+    fn resolve(&self, request: ResumeRequest, now: Timestamp) -> EngineFuture<'_, Result<Resolution, EngineError>>;
+
+    /// Drops the history of a topic and lets it begin anew. Answers whether there was anything to drop.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the history cannot be changed now.
+    fn delete(&self, topic: Topic, now: Timestamp) -> EngineFuture<'_, Result<bool, EngineError>>;
+
+    /// The place of the end of the topic that ended last, if all topics of these selectors have ended.
+    fn ended_through(&self, selectors: &SelectorSet) -> Option<Sequence>;
+
+    /// A time that is later than that of every event so far and not later than that of any event to come, so that an
+    /// id made from it finds its place again. Near `now`.
+    fn time_mark(&self, now: Timestamp) -> (Timestamp, Sequence);
+
+    /// From now on `listener` is told after each commit.
+    fn listen(&self, listener: Arc<dyn CommitListener>);
+
+    /// How full it is at `now`.
+    fn usage(&self, now: Timestamp) -> EngineUsage;
+}
+
+/// Somebody who wants to know of commits: a shard that may sleep.
+pub trait CommitListener: Send + Sync {
+    /// Something was committed. Must be quick: it runs before the publisher has its answer.
+    fn on_commit(&self);
+}
+
+/// What became of a publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its place.
+    pub position: Position,
+    /// The id under which readers see it.
+    pub id: EventId,
+    /// It was published before under the same idempotency key; nothing was stored now.
+    pub is_repeat: bool,
+}
+
+/// Why a publication was not stored.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AppendError {
+    /// The publisher's fault: the id belongs to an event that is still kept.
+    #[error("the id {id} is already used by a retained event")]
+    IdTaken {
+        /// That id.
+        id: EventId,
+    },
+    /// The publisher's fault: the id has the form of the hub's own ids.
+    #[error("the id {id} has the form of the hub's own ids")]
+    IdReserved {
+        /// That id.
+        id: EventId,
+    },
+    /// The publisher's fault: the topic was ended.
+    #[error("the topic {topic} has ended; delete it to let it begin anew")]
+    TopicEnded {
+        /// That topic.
+        topic: Topic,
+    },
+    /// The publisher's fault: the key was used for another publication.
+    #[error("the idempotency key was used for another body or other parameters on this topic")]
+    KeyReused,
+    /// Nobody's fault: all places for idempotency keys are taken.
+    #[error("{keys_max} idempotency keys are kept, which is the limit; the oldest is free again in {retry_after:?}")]
+    KeysFull {
+        /// The limit.
+        keys_max: usize,
+        /// When the oldest is forgotten.
+        retry_after: Duration,
+    },
+    /// Ours: see [`EngineError`].
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Why an engine cannot answer now.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EngineError {
+    /// It is being shut down.
+    #[error("the hub is shutting down")]
+    Closed,
+}
+
+/// A reader of commits asked for records that are no longer at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the records asked for are no longer in the window, which begins after {window_start}")]
+pub struct Behind {
+    /// The records after this place are at hand.
+    pub window_start: Sequence,
+}
+
+/// A question for a page of history.
+#[derive(Clone, Debug)]
+pub struct ReadRequest<'a> {
+    /// The topics.
+    pub selectors: &'a SelectorSet,
+    /// Only records after this place.
+    pub after: Sequence,
+    /// Only records up to and with this place.
+    pub through: Sequence,
+    /// Events that are past their age at this time are left out.
+    pub now: Timestamp,
+    /// How much to answer at once.
+    pub limit: ReadLimit,
+}
+
+/// How much of history is read at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// Stop once this many encoded bytes are read; always at least one record.
+    pub bytes_max: usize,
+    /// Stop once this many records were looked at.
+    pub scanned_max: usize,
+}
+
+/// A page of history.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The records of these topics, in order.
+    pub records: Vec<Arc<Record>>,
+    /// The page holds all of these topics up to and with this place; the next page goes on after it.
+    pub through: Sequence,
+}
+
+/// The answer to a [`ReadRequest`].
+#[derive(Debug)]
+pub enum Read {
+    /// Here it is.
+    Page(Page),
+    /// Something of these topics after the place was trimmed. (What a deletion dropped is left out without this: its
+    /// publisher wanted nobody to read it.)
+    Expired,
+}
+
+/// How full an engine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineUsage {
+    /// Events kept.
+    pub events: u64,
+    /// Bytes that count against the limit.
+    pub bytes: usize,
+    /// Topics with at least one event kept.
+    pub topics: usize,
+    /// When the oldest event kept was committed.
+    pub oldest_at: Option<Timestamp>,
+    /// Topics whose last trimmed place is remembered.
+    pub marks: usize,
+    /// Idempotency keys kept.
+    pub idempotency_keys: usize,
+}

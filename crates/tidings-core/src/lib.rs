@@ -1,0 +1,37 @@
+//! The core of Tidings: what an event, a history, a group and a session are, and how they change.
+//!
+//! Everything here is pure: time and bytes are arguments, effects are return values. There is no clock, no socket, no
+//! task and no disk in this crate; `tidings-fanout` owns the sockets, an [`Engine`] owns the history.
+
+pub mod close;
+pub mod counters;
+pub mod engine;
+pub mod grants;
+pub mod group;
+pub mod limits;
+pub mod memory;
+pub mod phase;
+pub mod position;
+pub mod publication;
+pub mod record;
+pub mod resume;
+pub mod session;
+#[cfg(feature = "suite")]
+pub mod suite;
+pub mod time;
+pub mod wheel;
+pub mod window;
+
+pub use close::CloseReason;
+pub use counters::Counters;
+pub use engine::{AppendError, Appended, CommitListener, Engine, EngineError, Page, Read, ReadLimit, ReadRequest};
+pub use grants::Grants;
+pub use group::{Dialect, GroupSpec, TypeFilter};
+pub use limits::{HistoryLimits, Limits};
+pub use memory::{MemoryEngine, MemoryOptions};
+pub use phase::Phase;
+pub use position::{Epoch, Position, Sequence};
+pub use publication::{IdempotencyKey, Publication};
+pub use record::{Kind, Record};
+pub use resume::{OnReset, Reset, ResetReason, Resolution, ResumeFrom, ResumeRequest};
+pub use time::Timestamp;

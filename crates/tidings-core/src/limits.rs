@@ -1,0 +1,96 @@
+//! Everything that can grow, how far, and what happens then. Each field is a flag, a metric and a line of docs.
+
+use std::time::Duration;
+
+/// A binary kilobyte.
+pub const KIB: usize = 1024;
+/// A binary megabyte.
+pub const MIB: usize = 1024 * KIB;
+
+/// How much history is kept; whichever bound is reached first counts, for the whole hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// Most events kept. Default: no limit of its own.
+    pub events_max: Option<u64>,
+    /// Most bytes kept: encoded events and [`crate::record::RECORD_OVERHEAD_BYTES`] for each. Default in memory: 64 MiB.
+    pub bytes_max: usize,
+    /// How long an event is kept. Default in memory: no limit of its own.
+    pub age_max: Option<Duration>,
+    /// Most bytes of events beyond these bounds that stay at hand for readers that are just being given them live; nobody
+    /// is replayed them. Beyond it they are freed. Default: 4 MiB, so that a burst passes through a short history whole.
+    pub trimmed_bytes_max: usize,
+    /// Most topics of which the last trimmed place is remembered. Beyond it the oldest is folded into a floor for all
+    /// topics, which can only make a verdict more careful. Default: 100,000. Cost: about 120 bytes and the name for each.
+    pub marks_max: usize,
+    /// Most topics remembered as ended. Beyond it the one that ended first is open again. Default: 100,000.
+    pub ended_topics_max: usize,
+    /// Most idempotency keys kept. At the limit a publish with a new key is refused: 503. Default: 100,000.
+    pub idempotency_keys_max: usize,
+    /// How long an idempotency key is kept. Default: 10 minutes.
+    pub idempotency_window: Duration,
+}
+
+impl Default for HistoryLimits {
+    fn default() -> Self {
+        Self {
+            events_max: None,
+            bytes_max: 64 * MIB,
+            age_max: None,
+            trimmed_bytes_max: 4 * MIB,
+            marks_max: 100_000,
+            ended_topics_max: 100_000,
+            idempotency_keys_max: 100_000,
+            idempotency_window: Duration::from_mins(10),
+        }
+    }
+}
+
+/// The limits of a hub's connections and requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most connections, of all kinds. At the limit a new one is refused, none is evicted. Default: the file descriptors
+    /// of the process less 500.
+    pub connections_max: usize,
+    /// Most bytes of an event's data. A longer one is refused with 413 while it is read. Default: 1 MiB.
+    pub event_bytes_max: usize,
+    /// Most topics and patterns of one connection. Default: 1,000.
+    pub topics_per_connection_max: usize,
+    /// Most bytes of a request's head. Default: 16 KiB.
+    pub head_bytes_max: usize,
+    /// How long a request's head may take. Default: 10 s.
+    pub head_timeout: Duration,
+    /// How long a request's body may go without a byte. Default: 30 s.
+    pub body_timeout: Duration,
+    /// Most bytes that one write to a group carries; a larger single event goes alone. Default: 64 KiB.
+    pub batch_bytes_max: usize,
+    /// Most bytes pinned by half-written buffers in one shard. At the limit the session that would pin more is closed
+    /// (`lagged`). Default: 64 MiB.
+    pub pinned_bytes_max: usize,
+    /// Most bytes a shard replays in one turn before it looks at live events again. Default: 1 MiB.
+    pub catch_up_bytes_per_turn: usize,
+    /// Send buffer of a direct connection, as asked of the kernel, which doubles it. Default: 256 KiB.
+    pub socket_send_buffer_bytes: usize,
+    /// How long a reader may take no byte while there is something for it. Default: 60 s; `None`: for ever.
+    pub slow_client_timeout: Option<Duration>,
+    /// How long a stream may live; spread by up to 10 % less, so that they do not end together. Default: `None`, for ever.
+    pub connection_lifetime: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 500,
+            event_bytes_max: MIB,
+            topics_per_connection_max: 1000,
+            head_bytes_max: 16 * KIB,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            batch_bytes_max: 64 * KIB,
+            pinned_bytes_max: 64 * MIB,
+            catch_up_bytes_per_turn: MIB,
+            socket_send_buffer_bytes: 256 * KIB,
+            slow_client_timeout: Some(Duration::from_mins(1)),
+            connection_lifetime: None,
+        }
+    }
+}

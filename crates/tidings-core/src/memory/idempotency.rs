@@ -1,0 +1,95 @@
+//! The idempotency keys of publishers: what was answered for each, for as long as it is kept.
+//!
+//! None is forgotten early: at the limit new keys are refused.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_topic::Topic;
+
+use crate::engine::{AppendError, Appended};
+use crate::limits::HistoryLimits;
+use crate::publication::{IdempotencyKey, Publication};
+use crate::time::Timestamp;
+
+/// Within what a key must be unique.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Scope {
+    topic: Topic,
+    key: IdempotencyKey,
+}
+
+/// A publication's claim to its key: to be kept once the publication is stored, else dropped.
+#[derive(Debug)]
+pub(super) struct Claim {
+    scope: Arc<Scope>,
+    fingerprint: u64,
+}
+
+impl Claim {
+    /// The claim that `publication` makes, if it has a key. Reads its data whole.
+    pub(super) fn of(publication: &Publication) -> Option<Self> {
+        let key = publication.idempotency.clone()?;
+        let scope = Arc::new(Scope { topic: publication.topic.clone(), key });
+        Some(Self { scope, fingerprint: publication.fingerprint() })
+    }
+}
+
+/// What the first publication with a key was, and its answer.
+#[derive(Debug)]
+struct Kept {
+    fingerprint: u64,
+    answer: Appended,
+}
+
+/// The keys that are kept, so many at most.
+#[derive(Debug)]
+pub(super) struct IdempotencyKeys {
+    kept: HashMap<Arc<Scope>, Kept>,
+    /// The same keys, each with the time from which on it is forgotten, in the order in which they were kept.
+    until: VecDeque<(Timestamp, Arc<Scope>)>,
+    keys_max: usize,
+    window: Duration,
+}
+
+impl IdempotencyKeys {
+    pub(super) fn new(history: &HistoryLimits) -> Self {
+        let (keys_max, window) = (history.idempotency_keys_max, history.idempotency_window);
+        Self { kept: HashMap::new(), until: VecDeque::new(), keys_max, window }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Drops the keys whose time is over.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        while let Some((_, scope)) = self.until.pop_front_if(|(until, _)| *until <= now) {
+            self.kept.remove(&scope);
+        }
+    }
+
+    /// The first answer, if this is a repeat.
+    pub(super) fn find(&self, claim: &Claim) -> Result<Option<Appended>, AppendError> {
+        match self.kept.get(&claim.scope) {
+            None => Ok(None),
+            Some(kept) if kept.fingerprint != claim.fingerprint => Err(AppendError::KeyReused),
+            Some(kept) => Ok(Some(Appended { is_repeat: true, ..kept.answer.clone() })),
+        }
+    }
+
+    pub(super) fn check_room(&self, now: Timestamp) -> Result<(), AppendError> {
+        if self.kept.len() < self.keys_max {
+            return Ok(());
+        }
+        let retry_after = self.until.front().map_or(self.window, |(until, _)| until.since(now));
+        Err(AppendError::KeysFull { keys_max: self.keys_max, retry_after })
+    }
+
+    /// Keeps the answer to a publication that was stored at `now`.
+    pub(super) fn keep(&mut self, claim: Claim, answer: Appended, now: Timestamp) {
+        self.until.push_back((now.saturating_add(self.window), Arc::clone(&claim.scope)));
+        self.kept.insert(claim.scope, Kept { fingerprint: claim.fingerprint, answer });
+    }
+}

@@ -1,0 +1,124 @@
+//! A bounded memory of one place for each topic; at its limit the oldest place makes room.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tidings_topic::{SelectorSet, Topic};
+
+use crate::position::Sequence;
+
+/// For each topic one place, and something to remember with it. No two topics have the same place.
+#[derive(Debug)]
+pub(super) struct Places<T> {
+    /// `by_topic[topic].0 = sequence  <=>  by_sequence[sequence] = topic`
+    by_topic: HashMap<Topic, (Sequence, T)>,
+    by_sequence: BTreeMap<Sequence, Topic>,
+    topics_max: usize,
+}
+
+/// More marks than this are not matched with a reader's patterns; the next one counts for all older ones.
+const MATCHED_MAX: usize = 1024;
+
+impl<T> Places<T> {
+    pub(super) fn new(topics_max: usize) -> Self {
+        Self { by_topic: HashMap::new(), by_sequence: BTreeMap::new(), topics_max }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_topic.len()
+    }
+
+    pub(super) fn get(&self, topic: &Topic) -> Option<&(Sequence, T)> {
+        self.by_topic.get(topic)
+    }
+
+    pub(super) fn get_at(&self, sequence: Sequence) -> Option<&T> {
+        self.get(self.by_sequence.get(&sequence)?).map(|(_, value)| value)
+    }
+
+    /// Remembers a place in lieu of the topic's earlier one. Returns what had to go for it.
+    pub(super) fn set(&mut self, topic: &Topic, sequence: Sequence, value: T) -> Option<(Topic, Sequence, T)> {
+        if let Some(place) = self.by_topic.get_mut(topic) {
+            let (before, _) = std::mem::replace(place, (sequence, value));
+            let topic = self.by_sequence.remove(&before).expect("every place of by_topic stands in by_sequence");
+            self.by_sequence.insert(sequence, topic);
+            return None;
+        }
+        self.by_topic.insert(topic.clone(), (sequence, value));
+        self.by_sequence.insert(sequence, topic.clone());
+        if self.by_topic.len() <= self.topics_max {
+            return None;
+        }
+        let (oldest, topic) = self.by_sequence.pop_first()?;
+        self.by_topic.remove(&topic).map(|(_, value)| (topic, oldest, value))
+    }
+
+    pub(super) fn remove(&mut self, topic: &Topic) -> Option<(Sequence, T)> {
+        let place = self.by_topic.remove(topic)?;
+        self.by_sequence.remove(&place.0);
+        Some(place)
+    }
+
+    /// The latest place of the selected topics; for patterns possibly a later one, never an earlier one.
+    pub(super) fn latest(&self, selectors: &SelectorSet) -> Option<&(Sequence, T)> {
+        if let Some(topics) = selectors.exact_topics() {
+            return topics.filter_map(|topic| self.get(topic)).max_by_key(|(sequence, _)| *sequence);
+        }
+        let mut newest_first = self.by_sequence.values().rev().enumerate();
+        let is_latest = |(nth, topic): &(usize, &Topic)| *nth >= MATCHED_MAX || selectors.matches(topic.as_str());
+        newest_first.find(is_latest).and_then(|(_, topic)| self.get(topic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_topic::Selector;
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_place_makes_room() {
+        let mut places = Places::new(2);
+        assert_eq!(places.set(&topic("a"), Sequence(1), 'a'), None);
+        assert_eq!(places.set(&topic("b"), Sequence(2), 'b'), None);
+        assert_eq!(places.set(&topic("a"), Sequence(3), 'A'), None);
+        assert_eq!(places.set(&topic("c"), Sequence(4), 'c'), Some((topic("b"), Sequence(2), 'b')));
+        assert_eq!((places.get_at(Sequence(3)), places.get_at(Sequence(1)), places.len()), (Some(&'A'), None, 2));
+        assert_eq!(places.remove(&topic("a")), Some((Sequence(3), 'A')));
+        assert_eq!(places.remove(&topic("a")), None);
+    }
+
+    #[test]
+    fn the_latest_place_is_that_of_the_selected_topics() {
+        let mut places = Places::new(10);
+        for (sequence, name) in [(1, "a/1"), (2, "a/2"), (3, "b/1"), (4, "c")] {
+            places.set(&topic(name), Sequence(sequence), ());
+        }
+        let check = |selectors: &[&str], want: Option<u64>| {
+            let set = SelectorSet::new(selectors.iter().map(|raw| Selector::parse(raw).expect("a selector")));
+            let got = places.latest(&set.expect("not empty")).map(|(sequence, ())| sequence.0);
+            assert_eq!(got, want, "{selectors:?}");
+        };
+        check(&["a/1"], Some(1));
+        check(&["a/2", "a/1"], Some(2));
+        check(&["a/*"], Some(2));
+        check(&["a/*", "b/1"], Some(3));
+        check(&["**"], Some(4));
+        check(&["d/*"], None);
+        check(&["d"], None);
+    }
+
+    #[test]
+    fn beyond_so_many_places_a_pattern_gets_a_later_one() {
+        let mut places = Places::new(10_000);
+        for sequence in 1..=2_000 {
+            places.set(&topic(&format!("busy/{sequence}")), Sequence(sequence), ());
+        }
+        let set = SelectorSet::new([Selector::parse("quiet/*").expect("a selector")]).expect("not empty");
+        let oldest_looked_at = 2_000 - MATCHED_MAX as u64;
+        assert_eq!(places.latest(&set), Some(&(Sequence(oldest_looked_at), ())));
+    }
+
+    fn topic(raw: &str) -> Topic {
+        Topic::parse(raw).expect("a topic")
+    }
+}

@@ -1,0 +1,167 @@
+//! Topic → the places of its retained records, and walks over several topics in the order of places.
+
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::iter;
+
+use tidings_topic::{SelectorSet, Topic};
+
+use crate::position::Sequence;
+
+/// The places of one topic, ascending; never empty.
+type Places = VecDeque<Sequence>;
+
+/// The places of every topic that has any.
+#[derive(Debug, Default)]
+pub(super) struct TopicIndex(HashMap<Topic, Places>);
+
+/// A topic that was busy once gives its room back when it has this many times more than it needs.
+const SPARE_FACTOR: usize = 4;
+const ROOM_KEPT: usize = 64;
+
+impl TopicIndex {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn push(&mut self, topic: &Topic, place: Sequence) {
+        match self.0.get_mut(topic) {
+            Some(places) => places.push_back(place),
+            None => drop(self.0.insert(topic.clone(), VecDeque::from([place]))),
+        }
+    }
+
+    /// Forgets the first place of a topic, which is `place`.
+    pub(super) fn pop(&mut self, topic: &Topic, place: Sequence) {
+        let Some(places) = self.0.get_mut(topic) else { return };
+        debug_assert_eq!(places.front(), Some(&place), "records are trimmed in the order in which they came");
+        places.pop_front();
+        if places.is_empty() {
+            self.0.remove(topic);
+        } else if places.capacity() > ROOM_KEPT && places.capacity() / SPARE_FACTOR > places.len() {
+            places.shrink_to(2 * places.len());
+        }
+    }
+
+    pub(super) fn remove(&mut self, topic: &Topic) -> Option<Places> {
+        self.0.remove(topic)
+    }
+
+    /// The places of the selected topics. Cost: a look-up for each topic asked for, or, with patterns, a match for each
+    /// topic there is.
+    pub(super) fn select(&self, selectors: &SelectorSet) -> Selected<'_> {
+        match selectors.exact_topics() {
+            Some(topics) => Selected(topics.filter_map(|topic| self.0.get(topic)).collect()),
+            None => {
+                let matching = self.0.iter().filter(|(topic, _)| selectors.matches(topic.as_str()));
+                Selected(matching.map(|(_, places)| places).collect())
+            }
+        }
+    }
+}
+
+/// The places of some topics.
+#[derive(Debug)]
+pub(super) struct Selected<'a>(Vec<&'a Places>);
+
+impl<'a> Selected<'a> {
+    /// Each topic's places by themselves.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &'a Places> {
+        self.0.iter().copied()
+    }
+
+    /// The first place of all.
+    pub(super) fn first(&self) -> Option<Sequence> {
+        self.topics().filter_map(VecDeque::front).min().copied()
+    }
+
+    /// How many places there are.
+    pub(super) fn count(&self) -> usize {
+        self.topics().map(VecDeque::len).sum()
+    }
+
+    /// All places after `after`, ascending. Cost: a binary search for each topic, then its logarithm for each place.
+    pub(super) fn after(&self, after: Sequence) -> impl Iterator<Item = Sequence> {
+        let rests = self.topics().map(|places| places.range(places.partition_point(|&place| place <= after)..));
+        merge(rests.map(|rest| rest.map(|&place| Reverse(place)))).map(|Reverse(place)| place)
+    }
+
+    /// All places, descending.
+    pub(super) fn backwards(&self) -> impl Iterator<Item = Sequence> {
+        merge(self.topics().map(|places| places.iter().rev().copied()))
+    }
+}
+
+/// All items of some descending sequences, descending.
+fn merge<T: Ord>(sources: impl Iterator<Item = impl Iterator<Item = T>>) -> impl Iterator<Item = T> {
+    let mut rests: Vec<_> = sources.collect();
+    let heads = rests.iter_mut().enumerate().filter_map(|(source, rest)| Some((rest.next()?, source)));
+    let mut heads: BinaryHeap<(T, usize)> = heads.collect();
+    iter::from_fn(move || {
+        let mut head = heads.peek_mut()?;
+        match rests[head.1].next() {
+            Some(next) => Some(std::mem::replace(&mut head.0, next)),
+            None => Some(PeekMut::pop(head).0),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_topic::Selector;
+
+    use super::*;
+
+    fn index() -> TopicIndex {
+        let mut index = TopicIndex::default();
+        for (place, name) in ["a", "b", "a", "c", "b", "a"].iter().enumerate() {
+            index.push(&topic(name), Sequence(place as u64 + 1));
+        }
+        index
+    }
+
+    #[test]
+    fn places_of_several_topics_come_in_one_order() {
+        let index = index();
+        let check = |selectors: &[&str], after: u64, want: &[u64]| {
+            let set = SelectorSet::new(selectors.iter().map(|raw| Selector::parse(raw).expect("a selector")));
+            let selected = index.select(set.as_ref().expect("not empty"));
+            let got: Vec<u64> = selected.after(Sequence(after)).map(|place| place.0).collect();
+            assert_eq!(got, want, "{selectors:?} after {after}");
+            let mut backwards: Vec<u64> = selected.backwards().map(|place| place.0).collect();
+            backwards.reverse();
+            assert_eq!(backwards, selected.after(Sequence::ZERO).map(|place| place.0).collect::<Vec<_>>());
+            assert_eq!((selected.count(), selected.first().map(|place| place.0)), (backwards.len(), backwards.first().copied()));
+        };
+        check(&["a"], 0, &[1, 3, 6]);
+        check(&["a"], 3, &[6]);
+        check(&["a", "b"], 1, &[2, 3, 5, 6]);
+        check(&["*"], 0, &[1, 2, 3, 4, 5, 6]);
+        check(&["a", "nobody"], 6, &[]);
+        check(&["nobody"], 0, &[]);
+    }
+
+    #[test]
+    fn a_topic_without_places_is_forgotten() {
+        let mut index = index();
+        index.pop(&topic("c"), Sequence(4));
+        assert_eq!(index.len(), 2);
+        index.pop(&topic("a"), Sequence(1));
+        assert_eq!(index.remove(&topic("a")), Some(VecDeque::from([Sequence(3), Sequence(6)])));
+        assert_eq!(index.remove(&topic("a")), None);
+    }
+
+    #[test]
+    fn a_topic_that_was_busy_gives_its_room_back() {
+        let mut index = TopicIndex::default();
+        (1..=10_000).for_each(|place| index.push(&topic("a"), Sequence(place)));
+        (1..10_000).for_each(|place| index.pop(&topic("a"), Sequence(place)));
+        let places = index.remove(&topic("a")).expect("one place is left");
+        assert!(places.capacity() <= ROOM_KEPT, "room for {}", places.capacity());
+    }
+
+    fn topic(raw: &str) -> Topic {
+        Topic::parse(raw).expect("a topic")
+    }
+}

@@ -1,0 +1,413 @@
+//! One reader's stream: a cursor, and what became of the last write.
+//!
+//! Decides what a session does next. Owns no socket: whoever does tells it how much was taken, and when.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::close::CloseReason;
+use crate::grants::Grants;
+use crate::position::Sequence;
+
+/// Monotonic time of a shard. Unit: milliseconds since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tick(pub u64);
+
+impl Tick {
+    /// The end of time: what never comes due.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// This much later; [`Tick::NEVER`] rather than wrap.
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Where a session is. New, resuming, slow and catching up are one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Its cursor is behind the shard's position (or it cannot be written to now).
+    CatchingUp,
+    /// Its cursor is the shard's position; it has this slot in its group.
+    Live { slot: u32 },
+    /// It gets what is pending, and the end.
+    Closing { reason: CloseReason },
+}
+
+/// How much of a write was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// All of it.
+    All,
+    /// So many bytes of it, fewer than all and more than none.
+    Part(usize),
+    /// Nothing: it would have blocked.
+    Nothing,
+}
+
+/// What a session is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Wait until it can be written to.
+    Wait,
+    /// Write what is pending.
+    Flush,
+    /// Read on after this place.
+    Read(Sequence),
+    /// It has met the shard's position: make it a live member.
+    Join,
+    /// Nothing: it is live.
+    Live,
+    /// All is written: close it.
+    Close(CloseReason),
+}
+
+/// What has come due for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// A heartbeat.
+    Heartbeat,
+    /// Its end.
+    Close(CloseReason),
+}
+
+/// The times that hold for every session of a hub.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// A heartbeat this long after the last byte.
+    pub heartbeat: Option<Duration>,
+    /// The end for one that takes no byte for so long.
+    pub slow_client_timeout: Option<Duration>,
+}
+
+/// One reader's stream.
+#[derive(Debug)]
+pub struct Session {
+    state: State,
+    /// All up to and with this place was written or is pending. `cursor <= the shard's position`; for a live session
+    /// the shard's position holds in its stead.
+    cursor: Sequence,
+    /// What is left of a half-written buffer: it goes out before anything else, and nothing goes in between.
+    pending: Option<Box<Bytes>>,
+    /// The other side takes no byte now.
+    is_blocked: bool,
+    last_byte_at: Tick,
+    stalled_since: Option<Tick>,
+    /// When it ends, whatever happens, and why.
+    ends_at: Option<(Tick, CloseReason)>,
+    grants: Grants,
+}
+
+impl Session {
+    /// A session that goes on after `cursor`, at `now`.
+    pub fn new(cursor: Sequence, grants: Grants, ends_at: Option<(Tick, CloseReason)>, now: Tick) -> Self {
+        Self {
+            state: State::CatchingUp,
+            cursor,
+            pending: None,
+            is_blocked: false,
+            last_byte_at: now,
+            stalled_since: None,
+            ends_at,
+            grants,
+        }
+    }
+
+    /// Its rights.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// All up to and with this place was written or is pending, in a shard that is at `position`.
+    pub fn cursor(&self, position: Sequence) -> Sequence {
+        if self.slot().is_some() { position } else { self.cursor }
+    }
+
+    /// Its slot in its group, if it is live.
+    pub fn slot(&self) -> Option<u32> {
+        match self.state {
+            State::Live { slot } => Some(slot),
+            State::CatchingUp | State::Closing { .. } => None,
+        }
+    }
+
+    /// It has moved to another slot of its group.
+    pub fn set_slot(&mut self, slot: u32) {
+        debug_assert!(self.slot().is_some(), "only a live session has a slot");
+        self.state = State::Live { slot };
+    }
+
+    /// The bytes that it pins beside the history.
+    pub fn pinned_bytes(&self) -> usize {
+        self.pending.as_ref().map_or(0, |bytes| bytes.len())
+    }
+
+    /// What is to be written before anything else.
+    pub fn pending(&self) -> Option<&Bytes> {
+        self.pending.as_deref()
+    }
+
+    /// Is it on its way out?
+    pub fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing { .. })
+    }
+
+    /// What to do next, in a shard that is at `position`.
+    pub fn next(&self, position: Sequence) -> Next {
+        if self.is_blocked {
+            return Next::Wait;
+        }
+        match self.state {
+            _ if self.pending.is_some() => Next::Flush,
+            State::Closing { reason } => Next::Close(reason),
+            State::Live { .. } => Next::Live,
+            State::CatchingUp if self.cursor >= position => Next::Join,
+            State::CatchingUp => Next::Read(self.cursor),
+        }
+    }
+
+    // ## CatchingUp => Live   (the cursor has met the shard's position, on the shard's thread)
+    /// It is a live member from now on.
+    pub fn join(&mut self, slot: u32) {
+        debug_assert!(self.pending.is_none() && !self.is_blocked, "a session that waits cannot be live");
+        self.state = State::Live { slot };
+    }
+
+    // ## Live | CatchingUp => CatchingUp   (a write was not taken whole)
+    /// `bytes`, which hold all of its events after `before` up to `through`, were written as far as `sent` says.
+    pub fn on_sent(&mut self, bytes: &Bytes, before: Sequence, through: Sequence, sent: Sent, now: Tick) {
+        match sent {
+            Sent::All => {
+                self.cursor = through;
+                self.last_byte_at = now;
+                self.stalled_since = None;
+            }
+            Sent::Part(taken) => {
+                self.cursor = through;
+                self.pending = Some(Box::new(bytes.slice(taken..)));
+                self.last_byte_at = now;
+                self.stalled_since = Some(now);
+                self.block();
+            }
+            Sent::Nothing => {
+                self.cursor = before;
+                self.stalled_since.get_or_insert(now);
+                self.block();
+            }
+        }
+    }
+
+    /// It owes its reader `bytes` before anything else: the head and the opening of its stream.
+    pub fn owe(&mut self, bytes: Bytes) {
+        debug_assert!(self.pending.is_none(), "only a new session owes");
+        self.pending = (!bytes.is_empty()).then(|| Box::new(bytes));
+    }
+
+    /// The pending bytes were written as far as `sent` says.
+    pub fn on_pending_sent(&mut self, sent: Sent, now: Tick) {
+        match sent {
+            Sent::All => {
+                self.pending = None;
+                self.stalled_since = None;
+                self.last_byte_at = now;
+            }
+            Sent::Part(taken) => {
+                if let Some(pending) = &mut self.pending {
+                    **pending = pending.slice(taken..);
+                }
+                self.last_byte_at = now;
+                self.stalled_since = Some(now);
+                self.is_blocked = true;
+            }
+            Sent::Nothing => {
+                self.stalled_since.get_or_insert(now);
+                self.is_blocked = true;
+            }
+        }
+    }
+
+    /// Nothing was to be written up to `through`: its page held no event for it.
+    pub fn skip_to(&mut self, through: Sequence) {
+        self.cursor = through;
+    }
+
+    /// The shard passes `position` without it: a live session that gets no more live events goes on from there.
+    // ## Live => CatchingUp   (the shard fell out of the window)
+    pub fn fall_back(&mut self, position: Sequence) {
+        self.cursor = position;
+        if self.slot().is_some() {
+            self.state = State::CatchingUp;
+        }
+    }
+
+    /// The other side takes bytes again.
+    pub fn on_writable(&mut self) {
+        self.is_blocked = false;
+    }
+
+    /// Is it waiting for the other side to take bytes?
+    pub fn is_blocked(&self) -> bool {
+        self.is_blocked
+    }
+
+    // ## * => Closing   (what is pending goes out first, then `farewell`)
+    /// It ends: after what is pending goes `farewell`, then nothing.
+    pub fn close(&mut self, reason: CloseReason, farewell: &Bytes) {
+        if self.is_closing() {
+            return;
+        }
+        self.state = State::Closing { reason };
+        let pending = match self.pending.take() {
+            Some(pending) => [&pending[..], &farewell[..]].concat().into(),
+            None => farewell.clone(),
+        };
+        self.pending = (!pending.is_empty()).then(|| Box::new(pending));
+    }
+
+    /// It is to end at `at` if it does not end before.
+    pub fn end_by(&mut self, at: Tick, reason: CloseReason) {
+        if self.ends_at.is_none_or(|(earlier, _)| at < earlier) {
+            self.ends_at = Some((at, reason));
+        }
+    }
+
+    /// When it must be looked at next.
+    pub fn due_at(&self, pace: &Pace) -> Tick {
+        let end = self.ends_at.map_or(Tick::NEVER, |(at, _)| at);
+        let beat = match pace.heartbeat {
+            Some(interval) if !self.is_blocked && !self.is_closing() => self.last_byte_at.after(interval),
+            _ => Tick::NEVER,
+        };
+        let stall = match (self.stalled_since, pace.slow_client_timeout) {
+            (Some(since), Some(timeout)) => since.after(timeout),
+            _ => Tick::NEVER,
+        };
+        if self.is_closing() { stall } else { end.min(beat).min(stall) }
+    }
+
+    /// What has come due at `now`.
+    pub fn on_deadline(&self, now: Tick, pace: &Pace) -> Due {
+        if self.due_at(pace) > now {
+            return Due::Nothing;
+        }
+        if let (Some(since), Some(timeout)) = (self.stalled_since, pace.slow_client_timeout)
+            && since.after(timeout) <= now
+        {
+            return Due::Close(CloseReason::Slow);
+        }
+        match self.ends_at {
+            Some((at, reason)) if at <= now && !self.is_closing() => Due::Close(reason),
+            _ => Due::Heartbeat,
+        }
+    }
+
+    fn block(&mut self) {
+        self.is_blocked = true;
+        if !self.is_closing() {
+            self.state = State::CatchingUp;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace =
+        Pace { heartbeat: Some(Duration::from_secs(15)), slow_client_timeout: Some(Duration::from_mins(1)) };
+
+    fn secs(secs: u64) -> Tick {
+        Tick(secs * 1000)
+    }
+
+    fn session(cursor: u64) -> Session {
+        Session::new(Sequence(cursor), Grants::Anonymous, None, Tick(0))
+    }
+
+    fn bytes(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    #[test]
+    fn a_new_session_reads_until_it_meets_the_shard_and_joins() {
+        let mut session = session(3);
+        assert_eq!(session.next(Sequence(5)), Next::Read(Sequence(3)));
+        session.on_sent(&bytes("45"), Sequence(3), Sequence(5), Sent::All, Tick(1));
+        assert_eq!(session.next(Sequence(5)), Next::Join);
+        session.join(7);
+        assert_eq!(session.next(Sequence(5)), Next::Live);
+        assert_eq!(session.slot(), Some(7));
+    }
+
+    #[test]
+    fn a_live_session_that_blocks_goes_on_from_before_the_batch() {
+        let mut session = session(5);
+        session.join(0);
+        session.on_sent(&bytes("678"), Sequence(5), Sequence(8), Sent::Nothing, Tick(1));
+        assert_eq!((session.slot(), session.next(Sequence(8))), (None, Next::Wait));
+        session.on_writable();
+        assert_eq!(session.next(Sequence(9)), Next::Read(Sequence(5)));
+    }
+
+    #[test]
+    fn a_half_written_batch_ends_with_exactly_its_bytes() {
+        let mut session = session(5);
+        session.join(0);
+        session.on_sent(&bytes("abcdef"), Sequence(5), Sequence(8), Sent::Part(2), Tick(1));
+        assert_eq!((session.pending().map(|b| &b[..]), session.pinned_bytes()), (Some(&b"cdef"[..]), 4));
+        session.on_writable();
+        assert_eq!(session.next(Sequence(9)), Next::Flush, "nothing goes in between");
+        session.on_pending_sent(Sent::Part(3), Tick(2));
+        assert_eq!(session.pending().map(|b| &b[..]), Some(&b"f"[..]));
+        session.on_writable();
+        session.on_pending_sent(Sent::All, Tick(3));
+        assert_eq!(session.next(Sequence(9)), Next::Read(Sequence(8)));
+    }
+
+    #[test]
+    fn a_heartbeat_comes_one_interval_after_the_last_byte() {
+        let mut session = session(0);
+        assert_eq!(session.due_at(&PACE), secs(15));
+        session.on_sent(&bytes("x"), Sequence(0), Sequence(1), Sent::All, secs(10));
+        assert_eq!(session.on_deadline(secs(15), &PACE), Due::Nothing);
+        assert_eq!(session.on_deadline(secs(25), &PACE), Due::Heartbeat);
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_gets_no_heartbeat_and_is_ended() {
+        let mut session = session(0);
+        session.on_sent(&bytes("x"), Sequence(0), Sequence(1), Sent::Nothing, secs(1));
+        session.on_sent(&bytes("x"), Sequence(0), Sequence(1), Sent::Nothing, secs(30));
+        assert_eq!(session.on_deadline(secs(60), &PACE), Due::Nothing);
+        assert_eq!(session.on_deadline(secs(61), &PACE), Due::Close(CloseReason::Slow));
+    }
+
+    #[test]
+    fn a_closing_session_ends_its_frame_and_then_says_farewell() {
+        let mut session = session(0);
+        session.on_sent(&bytes("frame"), Sequence(0), Sequence(1), Sent::Part(2), secs(1));
+        session.close(CloseReason::Drain, &bytes("|bye"));
+        assert_eq!(session.pending().map(|b| &b[..]), Some(&b"ame|bye"[..]));
+        session.on_writable();
+        session.on_pending_sent(Sent::All, secs(2));
+        assert_eq!(session.next(Sequence(9)), Next::Close(CloseReason::Drain));
+    }
+
+    #[test]
+    fn the_earliest_end_counts() {
+        let mut session = session(0);
+        session.end_by(secs(9), CloseReason::Lifetime);
+        session.end_by(secs(5), CloseReason::Drain);
+        session.end_by(secs(7), CloseReason::Lifetime);
+        assert_eq!(session.due_at(&PACE), secs(5));
+        assert_eq!(session.on_deadline(secs(5), &PACE), Due::Close(CloseReason::Drain));
+    }
+
+    #[test]
+    fn a_session_is_small() {
+        assert!(size_of::<Session>() <= 104, "{} bytes", size_of::<Session>());
+    }
+}

@@ -1,0 +1,410 @@
+//! The door: accepts connections and reads the first request head of each, before anything is spent on it.
+//!
+//! A plain subscribe goes to a shard at once, so that a storm of reconnects pays for no HTTP machinery. Everything else
+//! is passed on with the bytes that were read. Does not know what a request means: a [`Porter`] does.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+use tidings_core::session::Tick;
+use tidings_core::wheel::Wheel;
+use tidings_core::{Counters, Limits};
+
+use crate::fanout::{FanoutHandle, Subscription};
+use crate::permit::{ConnectionGate, Permit};
+use crate::socket::{self, Received};
+
+/// Most header fields of a head that the door itself reads; one with more is passed on.
+const HEADERS_MAX: usize = 64;
+/// Connections accepted before those that are waiting are looked at again.
+const ACCEPTS_PER_TURN_MAX: usize = 256;
+/// After the system had no descriptor left, how long until it is asked again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const WAKER_TOKEN: Token = Token(usize::MAX);
+const LISTENER_TOKEN_FIRST: usize = usize::MAX - 64;
+const LISTENERS_MAX: usize = 63;
+
+/// Says what becomes of a connection.
+pub trait Porter: Send + Sync + 'static {
+    /// A whole request head has come, of a `GET` by HTTP/1.1 without body and upgrade, from a connection with a place.
+    /// Called on the door's thread: it must not block.
+    fn admit(&self, head: &httparse::Request<'_, '_>, peer: SocketAddr) -> Admission;
+
+    /// A connection that is not for a shard: it is served by somebody else, who reads `arrival.read` first.
+    fn pass_on(&self, arrival: Arrival);
+}
+
+/// What a [`Porter`] decided.
+pub enum Admission {
+    /// It is a plain subscribe.
+    Subscribe(Box<Admitted>),
+    /// It is for others.
+    PassOn,
+}
+
+/// A plain subscribe, ready for a shard.
+pub struct Admitted {
+    /// The head of the response, with its blank line.
+    pub head: Vec<u8>,
+    /// The reader.
+    pub subscription: Subscription,
+}
+
+/// A connection that the door passes on.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The socket, non-blocking.
+    pub socket: std::net::TcpStream,
+    /// What was read from it by now.
+    pub read: Vec<u8>,
+    /// Who is on the other side.
+    pub peer: SocketAddr,
+    /// Its place.
+    pub permit: Permit,
+}
+
+/// The thread that accepts. It ends when this is closed or dropped.
+#[derive(Debug)]
+pub struct Door {
+    waker: Waker,
+    is_closed: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Door {
+    /// Accepts from `listeners` until it is closed.
+    ///
+    /// # Errors
+    /// When a listener cannot be prepared, or the system gives no poll or thread.
+    pub fn open(
+        listeners: Vec<TcpListener>,
+        porter: Arc<dyn Porter>,
+        fanout: FanoutHandle,
+        gate: Arc<ConnectionGate>,
+        counters: Arc<Counters>,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        if listeners.len() > LISTENERS_MAX {
+            return Err(io::Error::other(format!("{} listeners, at most {LISTENERS_MAX} are served", listeners.len())));
+        }
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER_TOKEN)?;
+        let mut watched = Vec::new();
+        for (number, listener) in listeners.into_iter().enumerate() {
+            socket::prepare_listener(&listener, limits.socket_send_buffer_bytes)?;
+            let mut listener = mio::net::TcpListener::from_std(listener);
+            poll.registry().register(&mut listener, Token(LISTENER_TOKEN_FIRST + number), Interest::READABLE)?;
+            watched.push(listener);
+        }
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let hall = Hall {
+            poll,
+            listeners: watched,
+            porter,
+            fanout,
+            gate,
+            counters,
+            limits,
+            waiting: Slab::new(),
+            timers: Wheel::new(),
+            began: Instant::now(),
+            now: Tick(0),
+            to_accept: VecDeque::new(),
+            accept_again_at: None,
+            is_closed: Arc::clone(&is_closed),
+        };
+        let thread = std::thread::Builder::new().name("tidings-door".into()).spawn(move || hall.run())?;
+        Ok(Self { waker, is_closed, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Accepts no more: the listeners are closed, and with them those whose head is not complete. Waits for the thread.
+    pub fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "the door cannot be woken");
+            return;
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the door had ended by a panic");
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What the door's thread knows.
+struct Hall {
+    poll: Poll,
+    listeners: Vec<mio::net::TcpListener>,
+    porter: Arc<dyn Porter>,
+    fanout: FanoutHandle,
+    gate: Arc<ConnectionGate>,
+    counters: Arc<Counters>,
+    limits: Limits,
+    /// Connections whose head is not complete. Bounded by the gate.
+    waiting: Slab<Waiting>,
+    timers: Wheel<usize>,
+    began: Instant,
+    now: Tick,
+    /// Listeners that may have more to accept.
+    to_accept: VecDeque<usize>,
+    accept_again_at: Option<Tick>,
+    is_closed: Arc<AtomicBool>,
+}
+
+struct Waiting {
+    stream: TcpStream,
+    read: Vec<u8>,
+    peer: SocketAddr,
+    permit: Permit,
+    gives_up_at: Tick,
+}
+
+/// What the bytes that were read are.
+enum Head {
+    Incomplete,
+    PlainGet,
+    Other,
+}
+
+impl Hall {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        let mut room = vec![0; self.limits.head_bytes_max];
+        while !self.is_closed.load(Ordering::Acquire) {
+            match self.poll.poll(&mut events, self.time_to_sleep()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::error!(%error, "the door cannot poll its sockets and closes");
+                    return;
+                }
+            }
+            self.now = Tick(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX));
+            for event in &events {
+                match event.token() {
+                    WAKER_TOKEN => {}
+                    Token(listener) if listener >= LISTENER_TOKEN_FIRST => {
+                        self.to_accept.push_back(listener - LISTENER_TOKEN_FIRST);
+                    }
+                    Token(index) => self.on_readable(index, &mut room),
+                }
+            }
+            self.accept(&mut room);
+            self.give_up();
+        }
+    }
+
+    fn time_to_sleep(&self) -> Option<Duration> {
+        if !self.to_accept.is_empty() && self.accept_again_at.is_none() {
+            return Some(Duration::ZERO);
+        }
+        let due = [self.timers.next_due(), self.accept_again_at].into_iter().flatten().min()?;
+        Some(Duration::from_millis(due.0.saturating_sub(self.now.0)))
+    }
+
+    fn accept(&mut self, room: &mut [u8]) {
+        if self.accept_again_at.is_some_and(|at| at > self.now) {
+            return;
+        }
+        self.accept_again_at = None;
+        for _ in 0..ACCEPTS_PER_TURN_MAX {
+            let Some(&listener) = self.to_accept.front() else { return };
+            match self.listeners[listener].accept() {
+                Ok((stream, peer)) => self.on_arrival(stream, peer, room),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.to_accept.retain(|other| *other != listener);
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "no connection can be accepted; raise the limit of open files or lower --max-connections");
+                    self.accept_again_at = Some(self.now.after(ACCEPT_PAUSE));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn on_arrival(&mut self, mut stream: TcpStream, peer: SocketAddr, room: &mut [u8]) {
+        let Some(permit) = self.gate.enter() else {
+            self.counters.refused_limits.increment();
+            return;
+        };
+        if permit.is_over_limit() {
+            return self.pass_on(stream, Vec::new(), peer, permit);
+        }
+        // Most clients send their request with the end of the handshake, so it is often here already.
+        match socket::receive(&mut stream, room) {
+            Ok(Received::Bytes(count)) => {
+                let read = &room[..count];
+                match judge(read, self.limits.head_bytes_max) {
+                    Head::Incomplete => self.wait(stream, read.to_vec(), peer, permit),
+                    Head::PlainGet => self.decide(stream, read, peer, permit),
+                    Head::Other => self.pass_on(stream, read.to_vec(), peer, permit),
+                }
+            }
+            Ok(Received::Nothing) => self.wait(stream, Vec::new(), peer, permit),
+            Ok(Received::End) | Err(_) => {}
+        }
+    }
+
+    fn wait(&mut self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr, permit: Permit) {
+        let gives_up_at = self.now.after(self.limits.head_timeout);
+        let index = self.waiting.insert(Waiting { stream, read, peer, permit, gives_up_at });
+        let stream = &mut self.waiting[index].stream;
+        if self.poll.registry().register(stream, Token(index), Interest::READABLE).is_err() {
+            self.waiting.remove(index);
+            return;
+        }
+        self.timers.insert(index, gives_up_at);
+    }
+
+    fn on_readable(&mut self, index: usize, room: &mut [u8]) {
+        let Some(waiting) = self.waiting.get_mut(index) else { return };
+        loop {
+            let left = self.limits.head_bytes_max - waiting.read.len();
+            match socket::receive(&mut waiting.stream, &mut room[..left]) {
+                Ok(Received::Nothing) => return,
+                Ok(Received::Bytes(count)) => {
+                    waiting.read.extend_from_slice(&room[..count]);
+                    match judge(&waiting.read, self.limits.head_bytes_max) {
+                        Head::Incomplete => {}
+                        Head::PlainGet => {
+                            let Waiting { stream, read, peer, permit, .. } = self.take(index);
+                            return self.decide(stream, &read, peer, permit);
+                        }
+                        Head::Other => {
+                            let Waiting { stream, read, peer, permit, .. } = self.take(index);
+                            return self.pass_on(stream, read, peer, permit);
+                        }
+                    }
+                }
+                Ok(Received::End) | Err(_) => {
+                    self.take(index);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, index: usize) -> Waiting {
+        let mut waiting = self.waiting.remove(index);
+        let _ = self.poll.registry().deregister(&mut waiting.stream); // it may be closed, which is the same
+        waiting
+    }
+
+    /// A complete head of a plain `GET`: is it a subscribe?
+    fn decide(&self, stream: TcpStream, read: &[u8], peer: SocketAddr, permit: Permit) {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut head = httparse::Request::new(&mut headers);
+        let is_whole = matches!(head.parse(read), Ok(httparse::Status::Complete(len)) if len == read.len());
+        if is_whole
+            && is_plain(&head)
+            && let Admission::Subscribe(admitted) = self.porter.admit(&head, peer)
+        {
+            let Admitted { head, subscription } = *admitted;
+            return self.fanout.join_direct(std_stream(stream), &head, subscription, permit);
+        }
+        self.pass_on(stream, read.to_vec(), peer, permit);
+    }
+
+    fn pass_on(&self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr, permit: Permit) {
+        self.porter.pass_on(Arrival { socket: std_stream(stream), read, peer, permit });
+    }
+
+    /// Closes those whose head takes too long. They have no request yet, so there is nothing to answer.
+    fn give_up(&mut self) {
+        let mut due = Vec::new();
+        self.timers.take_due(self.now, usize::MAX, &mut due);
+        for index in due {
+            match self.waiting.get(index).map(|waiting| waiting.gives_up_at) {
+                Some(at) if at <= self.now => {
+                    self.take(index);
+                    self.counters.bad_heads.increment();
+                }
+                Some(at) => self.timers.insert(index, at),
+                None => {}
+            }
+        }
+    }
+}
+
+/// Is it a whole head, and is it worth parsing here?
+fn judge(read: &[u8], head_bytes_max: usize) -> Head {
+    const GET: &[u8] = b"GET ";
+    let start = read.len().min(GET.len());
+    if read[..start] != GET[..start] {
+        return Head::Other;
+    }
+    // A head ends with an empty line; the end of the one before it may be a bare line feed.
+    if read.ends_with(b"\n\r\n") || read.ends_with(b"\n\n") {
+        Head::PlainGet
+    } else if read.len() >= head_bytes_max || contains_empty_line(read) {
+        Head::Other
+    } else {
+        Head::Incomplete
+    }
+}
+
+/// Has more come than one head? Rare: only a client that sends the next request before the answer to this one.
+fn contains_empty_line(read: &[u8]) -> bool {
+    read.windows(3).any(|window| window == b"\n\r\n") || read.windows(2).any(|window| window == b"\n\n")
+}
+
+fn is_plain(head: &httparse::Request<'_, '_>) -> bool {
+    const NOT_PLAIN: [&str; 4] = ["content-length", "transfer-encoding", "upgrade", "expect"];
+    let is_plain_header = |header: &httparse::Header<'_>| !NOT_PLAIN.iter().any(|name| header.name.eq_ignore_ascii_case(name));
+    head.method == Some("GET") && head.version == Some(1) && head.headers.iter().all(is_plain_header)
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+fn std_stream(stream: TcpStream) -> std::net::TcpStream {
+    OwnedFd::from(stream).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(read: &str, want: &str) {
+        let got = match judge(read.as_bytes(), 64) {
+            Head::Incomplete => "incomplete",
+            Head::PlainGet => "get",
+            Head::Other => "other",
+        };
+        assert_eq!(got, want, "{read:?}");
+    }
+
+    #[test]
+    fn only_a_whole_head_of_a_get_is_looked_at_here() {
+        check("", "incomplete");
+        check("G", "incomplete");
+        check("GET / HTTP/1.1\r\nHost: a\r\n", "incomplete");
+        check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "get");
+        check("GET / HTTP/1.1\nHost: a\n\n", "get");
+        check("GET / HTTP/1.1\r\n\r\nGET", "other");
+        check("POST / HTTP/1.1\r\n", "other");
+        check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "other");
+        check("\x16\x03\x01", "other");
+        check(&format!("GET /{}", "a".repeat(70)), "other");
+    }
+}

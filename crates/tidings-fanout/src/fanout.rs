@@ -1,0 +1,181 @@
+//! The shards of a hub together: where a new session goes, and how all of them end.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mio::{Poll, Waker};
+use tidings_core::session::Pace;
+use tidings_core::{Counters, Engine, Grants, GroupSpec, Limits, Sequence};
+use tidings_wire::Chunk;
+
+use crate::inbox::{Inbox, Joining, Message};
+use crate::outbox::{EventStream, outbox};
+use crate::permit::Permit;
+use crate::shard::{Shard, WAKER_TOKEN};
+use crate::way::Way;
+
+/// How the shards of a hub work.
+#[derive(Clone, Debug)]
+pub struct FanoutOptions {
+    /// How many shards, each a thread. Default: one for each core.
+    pub shards: usize,
+    /// The limits that hold for sessions.
+    pub limits: Limits,
+    /// A heartbeat this long after the last byte; `None`: none. Default: 15 s.
+    pub heartbeat: Option<Duration>,
+    /// The reconnection time that a drained reader is told, spread by ±25 %. Default: 2 s.
+    pub retry: Duration,
+}
+
+impl Default for FanoutOptions {
+    fn default() -> Self {
+        Self {
+            shards: std::thread::available_parallelism().map_or(1, usize::from),
+            limits: Limits::default(),
+            heartbeat: Some(Duration::from_secs(15)),
+            retry: Duration::from_secs(2),
+        }
+    }
+}
+
+impl FanoutOptions {
+    pub(crate) fn pace(&self) -> Pace {
+        Pace { heartbeat: self.heartbeat, slow_client_timeout: self.limits.slow_client_timeout }
+    }
+}
+
+/// A reader whose topics, rights and place are known.
+#[derive(Debug)]
+pub struct Subscription {
+    /// What it shares with others.
+    pub group: GroupSpec,
+    /// Its own rights.
+    pub grants: Grants,
+    /// It gets what is after this place.
+    pub cursor: Sequence,
+    /// `text/event-stream` bytes that go out before any event, without chunk framing.
+    pub opening: Bytes,
+}
+
+/// The running shards. Ends them when it is dropped.
+#[derive(Debug)]
+pub struct Fanout {
+    handle: FanoutHandle,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A way to bring sessions to the shards.
+#[derive(Clone, Debug)]
+pub struct FanoutHandle {
+    shards: Arc<[ShardHandle]>,
+    next: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ShardHandle {
+    inbox: Arc<Inbox>,
+    /// Sessions that are in the shard or on their way to it.
+    sessions: Arc<AtomicUsize>,
+}
+
+impl Fanout {
+    /// Starts the shards; they read from `engine` until they are stopped.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no poll.
+    pub fn start(engine: &Arc<dyn Engine>, counters: &Arc<Counters>, options: &FanoutOptions) -> io::Result<Self> {
+        let mut shards = Vec::new();
+        let mut threads = Vec::new();
+        for number in 0..options.shards.max(1) {
+            let poll = Poll::new()?;
+            let inbox = Arc::new(Inbox::new(Waker::new(poll.registry(), WAKER_TOKEN)?));
+            let sessions = Arc::new(AtomicUsize::new(0));
+            engine.listen(inbox.clone());
+            let (its_inbox, its_count) = (Arc::clone(&inbox), Arc::clone(&sessions));
+            let (engine, counters, options) = (Arc::clone(engine), Arc::clone(counters), options.clone());
+            let thread = std::thread::Builder::new().name(format!("tidings-shard-{number}"));
+            let run = move || Shard::new(poll, its_inbox, its_count, engine, counters, options).run();
+            threads.push(thread.spawn(run)?);
+            shards.push(ShardHandle { inbox, sessions });
+        }
+        let handle = FanoutHandle { shards: shards.into(), next: Arc::new(AtomicUsize::new(0)) };
+        Ok(Self { handle, threads: Mutex::new(threads) })
+    }
+
+    /// A way to bring sessions to the shards.
+    pub fn handle(&self) -> &FanoutHandle {
+        &self.handle
+    }
+
+    /// Ends all sessions, spread over `over`, each between two frames; whoever still comes is ended at once.
+    pub fn drain(&self, over: Duration) {
+        for shard in &*self.handle.shards {
+            shard.inbox.send(Message::Drain(over));
+        }
+    }
+
+    /// Ends the shards and what is still in them. Waits for their threads.
+    pub fn stop(&self) {
+        for shard in &*self.handle.shards {
+            shard.inbox.send(Message::Stop);
+        }
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard had ended by a panic");
+            }
+        }
+    }
+}
+
+impl Drop for Fanout {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl FanoutHandle {
+    /// Sessions in the shards, or on their way there.
+    pub fn sessions(&self) -> usize {
+        self.shards.iter().map(|shard| shard.sessions.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Gives a socket to a shard. `head` is the head of the response, up to and with its blank line; the body follows
+    /// in chunks.
+    pub fn join_direct(&self, socket: TcpStream, head: &[u8], subscription: Subscription, permit: Permit) {
+        let opening = Chunk::build(subscription.opening.len(), |out| out.extend_from_slice(&subscription.opening));
+        let opening = [head, opening.wire()].concat().into();
+        let way = Way::Direct(mio::net::TcpStream::from_std(socket));
+        self.choose().join(Joining { way, opening, subscription, permit: Some(permit) });
+    }
+
+    /// Gives the reader of the answer to a shard.
+    pub fn join_body(&self, mut subscription: Subscription) -> EventStream {
+        let shard = self.choose();
+        let (outbox, stream) = outbox(Arc::clone(&shard.inbox));
+        let opening = std::mem::take(&mut subscription.opening);
+        shard.join(Joining { way: Way::Body(outbox), opening, subscription, permit: None });
+        stream
+    }
+
+    /// The shard with the fewest sessions; among equals, each in turn.
+    fn choose(&self) -> &ShardHandle {
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        (0..self.shards.len())
+            .map(|offset| &self.shards[first.wrapping_add(offset) % self.shards.len()])
+            .min_by_key(|shard| shard.sessions.load(Ordering::Relaxed))
+            .expect("there is at least one shard")
+    }
+}
+
+impl ShardHandle {
+    fn join(&self, joining: Joining) {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        self.inbox.send(Message::Join(Box::new(joining)));
+    }
+}

@@ -1,0 +1,18 @@
+//! Carries events to their readers: shards are threads that own sockets, groups, heartbeats and deadlines.
+//!
+//! Does not decide who may read what, nor what an event looks like: it is given a [`Subscription`] whose place is
+//! resolved, and writes the chunks that an engine made. The only crate with raw sockets.
+
+mod door;
+mod fanout;
+mod inbox;
+mod outbox;
+mod permit;
+mod shard;
+mod socket;
+mod way;
+
+pub use door::{Admission, Admitted, Arrival, Door, Porter};
+pub use fanout::{Fanout, FanoutHandle, FanoutOptions, Subscription};
+pub use outbox::EventStream;
+pub use permit::{ConnectionGate, Permit};

@@ -1,0 +1,157 @@
+//! What was committed goes to the live members of the groups that want it: one buffer for a group, one write for a member.
+
+use tidings_core::session::Sent;
+use tidings_core::{CloseReason, Kind, Record, Sequence};
+use tidings_wire::Chunk;
+
+use super::Shard;
+use crate::way::Way;
+
+/// What a group gets at once: the same bytes for all who may see the same.
+pub(crate) struct Batch {
+    /// For readers of public events only.
+    public: Part,
+    /// For those who may see private ones too; `None` when there are none in it.
+    all: Option<Part>,
+    /// With it the topics of the group have ended.
+    pub(crate) ends: bool,
+}
+
+/// A batch as some of its readers get it.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) chunk: Chunk,
+    pub(crate) events: u64,
+}
+
+impl Batch {
+    pub(crate) fn of<'a>(records: impl Iterator<Item = &'a Record> + Clone) -> Self {
+        let has_private = records.clone().any(|record| record.private);
+        let ends = records.clone().any(|record| record.kind == Kind::End);
+        let public = Part::of(records.clone().filter(|record| !record.private));
+        Self { public, all: has_private.then(|| Part::of(records)), ends }
+    }
+
+    /// The batch for a reader who may see private events, or may not.
+    pub(crate) fn part_for(&self, may_read_private: bool) -> &Part {
+        match &self.all {
+            Some(all) if may_read_private => all,
+            _ => &self.public,
+        }
+    }
+}
+
+impl Part {
+    fn of<'a>(records: impl Iterator<Item = &'a Record> + Clone) -> Self {
+        Self { chunk: Chunk::join(records.clone().map(|record| &record.chunk)), events: records.count() as u64 }
+    }
+}
+
+impl Shard {
+    /// Carries what was committed up to `target` to the live sessions.
+    pub(super) fn deliver_through(&mut self, target: Sequence) {
+        while self.position < target {
+            self.deliver();
+        }
+    }
+
+    fn deliver(&mut self) {
+        let before = self.position;
+        self.records.clear();
+        let committed = self.engine.committed(before, self.options.limits.batch_bytes_max, &mut self.records);
+        let through = match committed {
+            Ok(through) => through,
+            Err(behind) => return self.fall_behind(behind.window_start),
+        };
+        for record in &self.records {
+            for &group_key in self.roster.index.matching(record.topic.as_str()) {
+                let group = &mut self.roster.groups[group_key as usize];
+                if group.live().is_empty() {
+                    continue;
+                }
+                let selectors = &group.spec.selectors;
+                let is_last_end = || self.engine.ended_through(selectors) == Some(record.sequence);
+                if group.spec.wants(record, is_last_end) {
+                    if group.batch.is_empty() {
+                        self.dirty_groups.push(group_key);
+                    }
+                    group.batch.push(record.clone());
+                }
+            }
+        }
+        self.position = through;
+        let mut dirty_groups = std::mem::take(&mut self.dirty_groups);
+        for group_key in dirty_groups.drain(..) {
+            self.deliver_to_group(group_key, before);
+        }
+        self.dirty_groups = dirty_groups;
+    }
+
+    fn deliver_to_group(&mut self, group_key: u32, before: Sequence) {
+        let mut records = std::mem::take(&mut self.roster.groups[group_key as usize].batch);
+        let batch = Batch::of(records.iter().map(AsRef::as_ref));
+        records.clear();
+        self.roster.groups[group_key as usize].batch = records;
+
+        let (mut writes, mut events, mut bytes) = (0, 0, 0);
+        // From the last to the first: a member that leaves gives its slot to one that was already served.
+        for slot in (0..self.roster.groups[group_key as usize].live().len()).rev() {
+            let key = self.roster.groups[group_key as usize].live()[slot];
+            let Some(entry) = self.roster.get(key) else { continue };
+            let part = batch.part_for(entry.session.grants().may_read_private());
+            if part.chunk.is_empty() {
+                continue;
+            }
+            let sent = match &mut entry.way {
+                Way::Direct(stream) => crate::socket::send(stream, part.chunk.wire()),
+                body @ Way::Body(_) => body.send(&part.chunk.payload(), self.options.limits.batch_bytes_max),
+            };
+            writes += 1;
+            match sent {
+                Ok(sent) => {
+                    events += if sent == Sent::Nothing { 0 } else { part.events };
+                    bytes += bytes_taken(sent, part.chunk.wire().len());
+                    let (through, now, wire) = (self.position, self.now, part.chunk.wire());
+                    if sent == Sent::All {
+                        entry.session.on_sent(wire, before, through, sent, now);
+                    } else {
+                        self.counters.fall_backs.increment();
+                        self.update(key, |session| session.on_sent(wire, before, through, sent, now));
+                    }
+                    if batch.ends && sent != Sent::Nothing {
+                        self.close(key, CloseReason::TopicEnded);
+                    }
+                }
+                Err(_) => self.remove(key, CloseReason::Broken),
+            }
+            if !self.roster.groups.contains(group_key as usize) {
+                break; // the last of it was removed
+            }
+        }
+        self.counters.writes.add(writes);
+        self.counters.delivered_live.add(events);
+        self.counters.bytes_out.add(bytes);
+    }
+
+    /// The window has gone past the shard: its live sessions go on from their cursors.
+    fn fall_behind(&mut self, window_start: Sequence) {
+        let position = self.position;
+        tracing::warn!(%position, %window_start, "a shard fell out of the window: its sessions replay");
+        for key in self.roster.keys() {
+            let is_live = self.roster.get(key).is_some_and(|entry| entry.session.slot().is_some());
+            if is_live {
+                self.update(key, |session| session.fall_back(position));
+                self.make_runnable(key);
+            }
+        }
+        self.position = window_start.max(position);
+    }
+}
+
+pub(super) fn bytes_taken(sent: Sent, len: usize) -> u64 {
+    match sent {
+        Sent::All => len as u64,
+        Sent::Part(taken) => taken as u64,
+        Sent::Nothing => 0,
+    }
+}

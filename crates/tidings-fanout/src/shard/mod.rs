@@ -1,0 +1,341 @@
+//! A shard: one thread that owns sockets, groups and deadlines, and carries all that was committed to its sessions.
+//!
+//! A turn of it: what sockets and others say, what was committed since (`live`), who is behind (`replay`), what is due
+//! (`deadlines`). It sleeps only when none of these has anything to do.
+
+mod deadlines;
+mod live;
+mod replay;
+mod roster;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token};
+use tidings_core::session::{Next, Pace, Session, Tick};
+use tidings_core::{CloseReason, Counters, Dialect, Engine, Record, Sequence, Timestamp};
+use tidings_wire::{COMMENT, Chunk, LAST_CHUNK, encode_retry};
+
+use self::deadlines::Timers;
+use self::replay::Pages;
+use self::roster::{Entry, Roster};
+use crate::fanout::FanoutOptions;
+use crate::inbox::{Inbox, Joining, Message, SessionKey};
+use crate::socket::{self, Received};
+use crate::way::Way;
+
+/// Under this token a poll reports that the shard was woken.
+pub(crate) const WAKER_TOKEN: Token = Token(usize::MAX);
+
+const EVENTS_PER_POLL: usize = 1024;
+
+/// What a shard knows.
+pub(crate) struct Shard {
+    poll: Poll,
+    inbox: Arc<Inbox>,
+    session_count: Arc<AtomicUsize>,
+    engine: Arc<dyn Engine>,
+    counters: Arc<Counters>,
+    options: FanoutOptions,
+    pace: Pace,
+    heartbeat: Chunk,
+    began: Instant,
+    now: Tick,
+    roster: Roster,
+    timers: Timers,
+    /// All up to and with this place was carried to the live sessions.
+    position: Sequence,
+    /// Who has something to do beside waiting for new events: behind, or with an end to say. Each at most once.
+    runnable: VecDeque<SessionKey>,
+    pages: Pages,
+    pinned_bytes: usize,
+    drain: Option<Duration>,
+    // Room that is used again each turn.
+    records: Vec<Arc<Record>>,
+    dirty_groups: Vec<u32>,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        poll: Poll,
+        inbox: Arc<Inbox>,
+        session_count: Arc<AtomicUsize>,
+        engine: Arc<dyn Engine>,
+        counters: Arc<Counters>,
+        options: FanoutOptions,
+    ) -> Self {
+        Self {
+            poll,
+            inbox,
+            session_count,
+            position: engine.tail(),
+            engine,
+            counters,
+            pace: options.pace(),
+            options,
+            heartbeat: Chunk::build(COMMENT.len(), |out| out.extend_from_slice(COMMENT)),
+            began: Instant::now(),
+            now: Tick(0),
+            roster: Roster::new(),
+            timers: Timers::new(),
+            runnable: VecDeque::new(),
+            pages: Pages::default(),
+            pinned_bytes: 0,
+            drain: None,
+            records: Vec::new(),
+            dirty_groups: Vec::new(),
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        let mut messages = Vec::new();
+        loop {
+            let timeout = self.time_to_sleep();
+            match self.poll.poll(&mut events, timeout) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::error!(%error, "a shard cannot poll its sockets and ends");
+                    return self.stop();
+                }
+            }
+            self.inbox.stay_awake();
+            self.tick();
+            for event in &events {
+                self.on_socket(event);
+            }
+            self.inbox.take(&mut messages);
+            // The place of whoever joins was resolved before this: the shard must not stand before it.
+            self.deliver_through(self.engine.tail());
+            for message in messages.drain(..) {
+                match message {
+                    Message::Join(joining) => self.on_join(*joining),
+                    Message::Writable(key) => self.on_writable(key),
+                    Message::Gone(key) => self.remove(key, CloseReason::Gone),
+                    Message::Drain(over) => self.on_drain(over),
+                    Message::Stop => return self.stop(),
+                }
+            }
+            self.replay();
+            self.on_deadlines();
+        }
+    }
+
+    fn time_to_sleep(&mut self) -> Option<Duration> {
+        if !self.runnable.is_empty() || self.timers.has_more_due() {
+            return Some(Duration::ZERO);
+        }
+        self.inbox.fall_asleep();
+        if self.engine.tail() > self.position || !self.inbox.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.timers.next_due().map(|due| Duration::from_millis(due.0.saturating_sub(self.now.0)))
+    }
+
+    fn tick(&mut self) {
+        self.now = Tick(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX));
+    }
+
+    fn on_socket(&mut self, event: &Event) {
+        if event.token() == WAKER_TOKEN {
+            return;
+        }
+        let Some((key, entry)) = self.roster.at(event.token().0) else { return };
+        if event.is_error() {
+            return self.remove(key, CloseReason::Broken);
+        }
+        if (event.is_readable() || event.is_read_closed())
+            && let Some(reason) = reason_to_leave(&mut entry.way, event.is_read_closed())
+        {
+            return self.remove(key, reason);
+        }
+        if event.is_writable() {
+            self.on_writable(key);
+        }
+    }
+
+    fn on_writable(&mut self, key: SessionKey) {
+        let Some(entry) = self.roster.get(key) else { return };
+        if entry.session.is_blocked() {
+            self.update(key, Session::on_writable);
+            self.make_runnable(key);
+        }
+    }
+
+    fn on_join(&mut self, joining: Joining) {
+        let Joining { way, opening, subscription, permit } = joining;
+        let counters = Arc::clone(&self.counters);
+        match way {
+            Way::Direct(_) => {
+                counters.joined_direct.increment();
+                counters.sessions_direct.add(1);
+            }
+            Way::Body(_) => {
+                counters.joined_body.increment();
+                counters.sessions_body.add(1);
+            }
+        }
+        let lifetime = self.options.limits.connection_lifetime.map(|longest| {
+            let spread = longest.mul_f64(0.9 + 0.1 * fastrand::f64());
+            (self.now.after(spread), CloseReason::Lifetime)
+        });
+        let mut session = Session::new(subscription.cursor, subscription.grants, lifetime, self.now);
+        session.owe(opening);
+        self.pinned_bytes += session.pinned_bytes();
+        counters.pinned_bytes.add(session.pinned_bytes() as u64);
+        let key = self.roster.insert(session, way, subscription.group, permit);
+        let Some(entry) = self.roster.get(key) else { return };
+        let is_there = match &mut entry.way {
+            Way::Body(outbox) => outbox.attach(key),
+            Way::Direct(stream) => {
+                let token = Token(key.index as usize);
+                self.poll.registry().register(stream, token, Interest::READABLE | Interest::WRITABLE).is_ok()
+            }
+        };
+        if !is_there {
+            return self.remove(key, CloseReason::Gone);
+        }
+        self.schedule(key);
+        if let Some(over) = self.drain {
+            self.end_within(key, over);
+        }
+        self.advance(key);
+    }
+
+    /// Does for a session what can be done now; what remains is done in its turn.
+    fn advance(&mut self, key: SessionKey) {
+        loop {
+            let Some(entry) = self.roster.get(key) else { return };
+            match entry.session.next(self.position) {
+                Next::Wait | Next::Live => return,
+                Next::Flush => self.flush(key),
+                Next::Join => self.roster.join_live(key, &self.counters),
+                Next::Read(_) => return self.make_runnable(key),
+                Next::Close(reason) => return self.remove(key, reason),
+            }
+        }
+    }
+
+    /// Writes what a session still owes.
+    fn flush(&mut self, key: SessionKey) {
+        let outbox_bytes_max = self.options.limits.batch_bytes_max;
+        let Some(entry) = self.roster.get(key) else { return };
+        let Some(pending) = entry.session.pending() else { return };
+        match entry.way.send(pending, outbox_bytes_max) {
+            Ok(sent) => {
+                let now = self.now;
+                self.update(key, |session| session.on_pending_sent(sent, now));
+            }
+            Err(_) => self.remove(key, CloseReason::Broken),
+        }
+    }
+
+    /// Changes a session and keeps all that hangs on it true: its group, what it pins, its deadline.
+    fn update(&mut self, key: SessionKey, change: impl FnOnce(&mut Session)) {
+        let Some(entry) = self.roster.get(key) else { return };
+        let (slot, pinned) = (entry.session.slot(), entry.session.pinned_bytes());
+        change(&mut entry.session);
+        let (slot_after, pinned_after) = (entry.session.slot(), entry.session.pinned_bytes());
+        self.pinned_bytes = self.pinned_bytes - pinned + pinned_after;
+        self.counters.pinned_bytes.add(pinned_after as u64);
+        self.counters.pinned_bytes.subtract(pinned as u64);
+        if let (Some(slot), None) = (slot, slot_after) {
+            self.roster.leave_live(key, slot, &self.counters);
+        }
+        if pinned_after > pinned && self.pinned_bytes > self.options.limits.pinned_bytes_max {
+            // It holds half a frame, so nothing more can be said to it.
+            return self.remove(key, CloseReason::Lagged);
+        }
+        self.schedule(key);
+    }
+
+    /// Ends a session in good order: what is pending, the end of the body, the end of the connection.
+    fn close(&mut self, key: SessionKey, reason: CloseReason) {
+        let dialect = self.roster.group_of(key).map_or(Dialect::Plain, |group| group.spec.dialect);
+        let retry = (reason == CloseReason::Drain && dialect == Dialect::Plain).then(|| self.jittered_retry());
+        let retry = Chunk::build(32, |out| {
+            if let Some(ms) = retry {
+                encode_retry(ms, out);
+            }
+        });
+        let Some(entry) = self.roster.get(key) else { return };
+        let farewell: Bytes = match entry.way {
+            Way::Direct(_) => [retry.wire(), LAST_CHUNK].concat().into(),
+            Way::Body(_) => retry.payload(),
+        };
+        self.update(key, |session| session.close(reason, &farewell));
+        self.advance(key);
+    }
+
+    /// Takes a session out, whatever state it is in.
+    fn remove(&mut self, key: SessionKey, reason: CloseReason) {
+        let Some(Entry { session, way, .. }) = self.roster.remove(key, &self.counters) else { return };
+        self.pinned_bytes -= session.pinned_bytes();
+        self.counters.pinned_bytes.subtract(session.pinned_bytes() as u64);
+        self.counters.closed(reason).increment();
+        match way {
+            Way::Direct(_) => self.counters.sessions_direct.subtract(1),
+            Way::Body(_) => self.counters.sessions_body.subtract(1),
+        }
+        self.session_count.fetch_sub(1, Ordering::Relaxed);
+        if session.pending().is_none() {
+            way.end();
+        }
+    }
+
+    fn make_runnable(&mut self, key: SessionKey) {
+        if let Some(entry) = self.roster.get(key)
+            && !entry.is_runnable
+        {
+            entry.is_runnable = true;
+            self.runnable.push_back(key);
+        }
+    }
+
+    fn on_drain(&mut self, over: Duration) {
+        self.drain = Some(Duration::ZERO);
+        for key in self.roster.keys() {
+            self.end_within(key, over);
+        }
+    }
+
+    fn end_within(&mut self, key: SessionKey, over: Duration) {
+        let at = self.now.after(over.mul_f64(fastrand::f64()));
+        self.update(key, |session| session.end_by(at, CloseReason::Drain));
+    }
+
+    fn stop(mut self) {
+        for key in self.roster.keys() {
+            self.remove(key, CloseReason::Drain);
+        }
+    }
+
+    fn jittered_retry(&self) -> u64 {
+        let ms = self.options.retry.mul_f64(0.75 + fastrand::f64() * 0.5).as_millis();
+        u64::try_from(ms).unwrap_or(u64::MAX)
+    }
+
+    fn wall_clock() -> Timestamp {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// A reader says nothing after its request: what its socket has for us can only be its end, or a mistake.
+fn reason_to_leave(way: &mut Way, is_read_closed: bool) -> Option<CloseReason> {
+    let Way::Direct(stream) = way else { return None };
+    let mut buffer = [0; 256];
+    match socket::receive(stream, &mut buffer) {
+        Ok(Received::Nothing) => is_read_closed.then_some(CloseReason::Gone),
+        Ok(Received::End) => Some(CloseReason::Gone),
+        Ok(Received::Bytes(_)) => Some(CloseReason::UnexpectedBytes),
+        Err(_) => Some(CloseReason::Broken),
+    }
+}

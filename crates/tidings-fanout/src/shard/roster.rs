@@ -1,0 +1,150 @@
+//! Who is in a shard: its sessions, their groups, and which group wants which topic.
+
+use std::collections::HashMap;
+
+use slab::Slab;
+use tidings_core::group::Group;
+use tidings_core::session::{Session, Tick};
+use tidings_core::{Counters, GroupSpec};
+use tidings_topic::Index;
+
+use crate::inbox::SessionKey;
+use crate::permit::Permit;
+use crate::way::Way;
+
+/// Topics whose groups are remembered once patterns are subscribed. Cost: about 100 bytes and the name for each.
+const INDEX_CACHE_ENTRIES_MAX: usize = 16 * 1024;
+
+/// A session and what belongs to it in this shard.
+pub(crate) struct Entry {
+    generation: u32,
+    pub(crate) group: u32,
+    pub(crate) session: Session,
+    pub(crate) way: Way,
+    /// When it comes up in the timer wheel, and which of its entries there counts.
+    pub(crate) scheduled_at: Tick,
+    pub(crate) timer: u32,
+    /// It stands in the shard's list of those with something to do.
+    pub(crate) is_runnable: bool,
+    /// The place of its connection; a body's connection keeps its own.
+    _permit: Option<Permit>,
+}
+
+/// The sessions and groups of a shard.
+pub(crate) struct Roster {
+    entries: Slab<Entry>,
+    generation: u32,
+    pub(crate) groups: Slab<Group<SessionKey>>,
+    by_spec: HashMap<GroupSpec, u32>,
+    pub(crate) index: Index<u32>,
+}
+
+impl Roster {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: Slab::new(),
+            generation: 0,
+            groups: Slab::new(),
+            by_spec: HashMap::new(),
+            index: Index::new(INDEX_CACHE_ENTRIES_MAX),
+        }
+    }
+
+    /// Takes in a session, and its group if it is the first of it.
+    pub(crate) fn insert(&mut self, session: Session, way: Way, spec: GroupSpec, permit: Option<Permit>) -> SessionKey {
+        let group = self.group_for(spec);
+        self.groups[group as usize].enter();
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let index = self.entries.insert(Entry {
+            generation,
+            group,
+            session,
+            way,
+            scheduled_at: Tick::NEVER,
+            timer: 0,
+            is_runnable: false,
+            _permit: permit,
+        });
+        SessionKey { index: narrow(index), generation }
+    }
+
+    pub(crate) fn get(&mut self, key: SessionKey) -> Option<&mut Entry> {
+        self.entries.get_mut(key.index as usize).filter(|entry| entry.generation == key.generation)
+    }
+
+    /// The session whose place is `index`, whichever it is now.
+    pub(crate) fn at(&mut self, index: usize) -> Option<(SessionKey, &mut Entry)> {
+        let entry = self.entries.get_mut(index)?;
+        Some((SessionKey { index: narrow(index), generation: entry.generation }, entry))
+    }
+
+    pub(crate) fn group_of(&mut self, key: SessionKey) -> Option<&Group<SessionKey>> {
+        let group = self.get(key)?.group;
+        self.groups.get(group as usize)
+    }
+
+    pub(crate) fn keys(&self) -> Vec<SessionKey> {
+        let key = |(index, entry): (usize, &Entry)| SessionKey { index: narrow(index), generation: entry.generation };
+        self.entries.iter().map(key).collect()
+    }
+
+    // ## CatchingUp => Live
+    pub(crate) fn join_live(&mut self, key: SessionKey, counters: &Counters) {
+        let Some(entry) = self.entries.get_mut(key.index as usize) else { return };
+        let slot = self.groups[entry.group as usize].join(key);
+        entry.session.join(slot);
+        counters.sessions_live.add(1);
+    }
+
+    // ## Live => *
+    pub(crate) fn leave_live(&mut self, key: SessionKey, slot: u32, counters: &Counters) {
+        let Some(entry) = self.entries.get(key.index as usize) else { return };
+        counters.sessions_live.subtract(1);
+        if let Some(moved) = self.groups[entry.group as usize].leave(slot)
+            && let Some(moved) = self.get(moved)
+        {
+            moved.session.set_slot(slot);
+        }
+    }
+
+    /// Takes a session out, and its group if it was the last of it.
+    pub(crate) fn remove(&mut self, key: SessionKey, counters: &Counters) -> Option<Entry> {
+        let slot = self.get(key)?.session.slot();
+        if let Some(slot) = slot {
+            self.leave_live(key, slot, counters);
+        }
+        let entry = self.entries.remove(key.index as usize);
+        let group = entry.group as usize;
+        if self.groups[group].exit() {
+            let spec = self.groups.remove(group).spec;
+            self.index.remove(&spec.selectors, entry.group);
+            self.by_spec.remove(&spec);
+        }
+        if self.entries.is_empty() {
+            self.give_back_room();
+        }
+        Some(entry)
+    }
+
+    fn group_for(&mut self, spec: GroupSpec) -> u32 {
+        if let Some(group) = self.by_spec.get(&spec) {
+            return *group;
+        }
+        let group = narrow(self.groups.insert(Group::new(spec.clone())));
+        self.index.insert(&spec.selectors, group);
+        self.by_spec.insert(spec, group);
+        group
+    }
+
+    /// After a crowd has left, nothing of it stays.
+    fn give_back_room(&mut self) {
+        self.entries = Slab::new();
+        self.groups = Slab::new();
+        self.by_spec = HashMap::new();
+    }
+}
+
+fn narrow(index: usize) -> u32 {
+    u32::try_from(index).expect("connections are limited to fewer than 2^32")
+}

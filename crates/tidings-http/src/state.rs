@@ -1,0 +1,32 @@
+//! What all requests of a hub share. The only place of this crate that reads the clock.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tidings_core::phase::PhaseLatch;
+use tidings_core::{Counters, Engine, Timestamp};
+use tidings_fanout::FanoutHandle;
+
+use crate::config::HttpConfig;
+
+/// One hub, as its HTTP side sees it.
+pub struct HttpState {
+    /// Where events are put and found again.
+    pub engine: Arc<dyn Engine>,
+    /// Where streams join.
+    pub fanout: FanoutHandle,
+    /// What the hub counts of itself.
+    pub counters: Arc<Counters>,
+    /// Where the hub is in its life.
+    pub phase: Arc<PhaseLatch>,
+    /// How it answers.
+    pub config: HttpConfig,
+}
+
+impl HttpState {
+    /// The wall clock.
+    pub fn now(&self) -> Timestamp {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    }
+}

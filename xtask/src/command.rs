@@ -1,0 +1,74 @@
+//! What was asked for on the command line.
+
+/// The whole help text.
+pub(crate) const USAGE: &str = "\
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  test   set up, lint, build and run all tests: what a change must pass
+  lint   rustfmt, Clippy and cargo-deny, without set-up or tests
+  setup  install what the tests need: system packages, Node.js and Python clients
+  help   print this text
+
+Options of test and lint:
+  --advisories  also check the advisory database (it is fetched from the network)";
+
+/// A command with its options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Test { advisories: bool },
+    Lint { advisories: bool },
+    Setup,
+    Help,
+}
+
+impl Command {
+    /// # Errors
+    /// What is wrong with the arguments, for the person who wrote them.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let Some(name) = arguments.next() else {
+            return Err("a command is missing".to_owned());
+        };
+        let mut command = match name.as_str() {
+            "test" => Self::Test { advisories: false },
+            "lint" => Self::Lint { advisories: false },
+            "setup" => Self::Setup,
+            "help" | "--help" | "-h" => Self::Help,
+            _ => return Err(format!("there is no command {name:?}")),
+        };
+        for option in arguments {
+            match (&mut command, option.as_str()) {
+                (Self::Test { advisories } | Self::Lint { advisories }, "--advisories") => {
+                    *advisories = true;
+                }
+                (_, "--help" | "-h") => return Ok(Self::Help),
+                _ => return Err(format!("{name} takes no {option:?}")),
+            }
+        }
+        Ok(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &str, want: Result<Command, &str>) {
+        let got = Command::parse(arguments.split_whitespace().map(str::to_owned));
+        assert_eq!(got, want.map_err(str::to_owned), "arguments: {arguments:?}");
+    }
+
+    #[test]
+    fn commands_take_only_the_options_they_know() {
+        check("test", Ok(Command::Test { advisories: false }));
+        check("test --advisories", Ok(Command::Test { advisories: true }));
+        check("lint --advisories", Ok(Command::Lint { advisories: true }));
+        check("setup", Ok(Command::Setup));
+        check("help", Ok(Command::Help));
+        check("test --help", Ok(Command::Help));
+        check("", Err("a command is missing"));
+        check("tset", Err("there is no command \"tset\""));
+        check("test --fast", Err("test takes no \"--fast\""));
+        check("setup --advisories", Err("setup takes no \"--advisories\""));
+    }
+}
