@@ -57,9 +57,5 @@ fn main() -> ExitCode {
         }
     }
     print!("{}", steps.table());
-    if steps.all_passed() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if steps.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

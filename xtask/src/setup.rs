@@ -32,23 +32,12 @@ const NEEDS: &[Need] = &[
     need("curl", "curl", &["--version"]),
 ];
 
-const fn need(
-    package: &'static str,
-    program: &'static str,
-    arguments: &'static [&'static str],
-) -> Need {
-    Need {
-        package,
-        probe: (program, arguments),
-    }
+const fn need(package: &'static str, program: &'static str, arguments: &'static [&'static str]) -> Need {
+    Need { package, probe: (program, arguments) }
 }
 
 fn missing_packages() -> Vec<&'static str> {
-    NEEDS
-        .iter()
-        .filter(|Need { probe, .. }| !succeeds(probe.0, probe.1))
-        .map(|need| need.package)
-        .collect()
+    NEEDS.iter().filter(|Need { probe, .. }| !succeeds(probe.0, probe.1)).map(|need| need.package).collect()
 }
 
 fn system_packages() -> Result<Done, String> {
@@ -59,29 +48,33 @@ fn system_packages() -> Result<Done, String> {
     }
     let is_root = output_of("id", &["-u"]).is_some_and(|id| id == "0");
     if !is_root || !succeeds("apt-get", &["--version"]) {
-        return Err(format!(
-            "please install these packages (Debian's names): {}",
-            missing.join(" ")
-        ));
+        return Err(format!("please install these packages (Debian's names): {}", missing.join(" ")));
     }
     run(&mut apt_get(&["update"]))?;
-    run(apt_get(&["install", "--yes", "--no-install-recommends"]).args(&missing))?;
+    // Some archives bring npm with nodejs and refuse Debian's beside it, so npm waits for a second
+    // look.
+    let (later, first): (Vec<_>, Vec<_>) = missing.into_iter().partition(|name| *name == "npm");
+    if !first.is_empty() {
+        install(&first)?;
+    }
+    if !later.is_empty() && missing_packages().contains(&"npm") {
+        install(&later)?;
+    }
     let still_missing = missing_packages();
     if still_missing.is_empty() {
         Ok(Done::Passed)
     } else {
-        Err(format!(
-            "installed, but not found on PATH or not running: {}",
-            still_missing.join(" ")
-        ))
+        Err(format!("installed, but not found on PATH or not running: {}", still_missing.join(" ")))
     }
+}
+
+fn install(packages: &[&str]) -> Result<(), String> {
+    run(apt_get(&["install", "--yes", "--no-install-recommends"]).args(packages))
 }
 
 fn apt_get(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
-    command
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive");
+    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 
@@ -106,9 +99,7 @@ fn python_clients(workspace: &Workspace) -> Result<Done, String> {
     let version = output_of("python3", &["--version"]).unwrap_or_default();
     let wanted = format!("{version}\n{}", read(&requirements)?);
     unless_stamped(&environment.join("stamp"), &wanted, || {
-        run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&environment))?;
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
         run(Command::new(environment.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet", "--no-input"])
             .args(["--disable-pip-version-check", "--require-hashes"])
@@ -118,11 +109,7 @@ fn python_clients(workspace: &Workspace) -> Result<Done, String> {
 }
 
 /// Does the work unless the stamp says that it was done for exactly this; stamps when it succeeds.
-fn unless_stamped(
-    stamp: &Path,
-    wanted: &str,
-    work: impl FnOnce() -> Result<(), String>,
-) -> Result<Done, String> {
+fn unless_stamped(stamp: &Path, wanted: &str, work: impl FnOnce() -> Result<(), String>) -> Result<Done, String> {
     if fs::read_to_string(stamp).is_ok_and(|found| found == wanted) {
         println!("unchanged");
         return Ok(Done::Passed);

@@ -26,11 +26,7 @@ struct Row {
 
 impl Steps {
     /// Does the work and notes its time and outcome; tells whether it did not fail.
-    pub(crate) fn step(
-        &mut self,
-        name: &'static str,
-        work: impl FnOnce() -> Result<Done, String>,
-    ) -> bool {
+    pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<Done, String>) -> bool {
         println!("\n==> {name}");
         let start = Instant::now();
         let result = work();
@@ -40,11 +36,7 @@ impl Steps {
             Err(fault) => eprintln!("error: {fault}"),
         }
         let passed = result.is_ok();
-        self.rows.push(Row {
-            name,
-            took: start.elapsed(),
-            result,
-        });
+        self.rows.push(Row { name, took: start.elapsed(), result });
         passed
     }
 
@@ -63,8 +55,7 @@ impl Steps {
                 Err(fault) => format!("FAILED: {fault}"),
             };
             let seconds = took.as_secs_f64();
-            writeln!(table, "{seconds:8.1} s  {name:<16}  {ending}")
-                .expect("a String takes any text");
+            writeln!(table, "{seconds:8.1} s  {name:<16}  {ending}").expect("a String takes any text");
         }
         table
     }
@@ -89,13 +80,6 @@ mod tests {
             .filter_map(|line| line.split_once(" s  "))
             .map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>().join(" "))
             .collect();
-        assert_eq!(
-            endings,
-            [
-                "fmt passed",
-                "deny SKIPPED: not installed",
-                "tests FAILED: exit status: 101",
-            ]
-        );
+        assert_eq!(endings, ["fmt passed", "deny SKIPPED: not installed", "tests FAILED: exit status: 101",]);
     }
 }

@@ -19,8 +19,8 @@ impl Workspace {
     /// # Errors
     /// When this program was not started by cargo, or lies in no target folder.
     pub(crate) fn find() -> Result<Self, String> {
-        let package = env::var_os("CARGO_MANIFEST_DIR")
-            .ok_or("CARGO_MANIFEST_DIR is not set: start this as `cargo xtask`")?;
+        let package =
+            env::var_os("CARGO_MANIFEST_DIR").ok_or("CARGO_MANIFEST_DIR is not set: start this as `cargo xtask`")?;
         let root = Path::new(&package)
             .parent()
             .ok_or_else(|| format!("{} has no parent folder", package.display()))?
@@ -34,11 +34,7 @@ impl Workspace {
             .ok_or_else(|| format!("{} lies in no target folder", program.display()))?
             .to_owned();
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        Ok(Self {
-            root,
-            cargo,
-            target,
-        })
+        Ok(Self { root, cargo, target })
     }
 
     /// Pinned clients in other languages: their manifests and the scripts that drive them.

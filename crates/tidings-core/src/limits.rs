@@ -22,7 +22,7 @@ pub struct HistoryLimits {
     /// Most topics of which the last trimmed place is remembered. Beyond it the oldest is folded into a floor for all
     /// topics, which can only make a verdict more careful. Default: 100,000. Cost: about 120 bytes and the name for each.
     pub marks_max: usize,
-    /// Most topics remembered as ended. Beyond it the one that ended first is open again. Default: 100,000.
+    /// Most topics remembered as ended, each with its end, which outlives the history. Beyond it the one that ended first is open again. Default: 100,000.
     pub ended_topics_max: usize,
     /// Most idempotency keys kept. At the limit a publish with a new key is refused: 503. Default: 100,000.
     pub idempotency_keys_max: usize,

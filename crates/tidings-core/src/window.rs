@@ -141,14 +141,14 @@ impl Window {
     /// [`Behind`] when something after `place` is no longer at hand.
     pub fn after(&self, place: Sequence) -> Result<impl Iterator<Item = (Sequence, Option<&Arc<Record>>)>, Behind> {
         match self.index_of(place.next()) {
-            Some(index) => Ok(self.from_index(index)),
+            Some(index) => Ok(self.slots_from(index)),
             None => Err(Behind { window_start: self.start() }),
         }
     }
 
     /// All that is retained after `place`, as [`Window::after`].
     pub fn retained_since(&self, place: Sequence) -> impl Iterator<Item = (Sequence, Option<&Arc<Record>>)> {
-        self.from_index(self.index_of(place.next()).unwrap_or(0).max(self.trimmed))
+        self.slots_from(self.index_of(place.next()).unwrap_or(0).max(self.trimmed))
     }
 
     /// The place before the first retained record that was committed at or after `at`. Cost: a binary search.
@@ -183,7 +183,7 @@ impl Window {
         }
     }
 
-    fn from_index(&self, index: usize) -> impl Iterator<Item = (Sequence, Option<&Arc<Record>>)> {
+    fn slots_from(&self, index: usize) -> impl Iterator<Item = (Sequence, Option<&Arc<Record>>)> {
         let index = index.min(self.slots.len());
         let places = iter::successors(Some(self.place_of(index)), |place| Some(place.next()));
         places.zip(self.slots.range(index..).map(Slot::record))
@@ -236,18 +236,18 @@ mod tests {
     fn the_bounds_of_count_bytes_and_age_each_trim_from_the_front() {
         let unbounded = HistoryLimits { bytes_max: usize::MAX, ..HistoryLimits::default() };
         let cost = record(1).cost_bytes();
-        check(unbounded.clone(), 0, &[]);
-        check(HistoryLimits { events_max: Some(3), ..unbounded.clone() }, 0, &[1, 2]);
-        check(HistoryLimits { events_max: Some(0), ..unbounded.clone() }, 0, &[1, 2, 3, 4, 5]);
-        check(HistoryLimits { bytes_max: 2 * cost, ..unbounded.clone() }, 0, &[1, 2, 3]);
-        check(HistoryLimits { bytes_max: 0, ..unbounded.clone() }, 0, &[1, 2, 3, 4, 5]);
+        check(&unbounded, 0, &[]);
+        check(&HistoryLimits { events_max: Some(3), ..unbounded.clone() }, 0, &[1, 2]);
+        check(&HistoryLimits { events_max: Some(0), ..unbounded.clone() }, 0, &[1, 2, 3, 4, 5]);
+        check(&HistoryLimits { bytes_max: 2 * cost, ..unbounded.clone() }, 0, &[1, 2, 3]);
+        check(&HistoryLimits { bytes_max: 0, ..unbounded.clone() }, 0, &[1, 2, 3, 4, 5]);
         let aged = HistoryLimits { age_max: Some(Duration::from_secs(1)), ..unbounded };
-        check(aged.clone(), 1_002, &[1, 2]);
-        check(aged, 1_001, &[1]);
+        check(&aged, 1_002, &[1, 2]);
+        check(&aged, 1_001, &[1]);
     }
 
     /// Five records, committed at 1 to 5 ms.
-    fn check(history: HistoryLimits, now_ms: u64, want_trimmed: &[u64]) {
+    fn check(history: &HistoryLimits, now_ms: u64, want_trimmed: &[u64]) {
         let mut window = filled(history.clone());
         assert_eq!(trimmed(&mut window, now_ms), want_trimmed, "{history:?}");
         assert_eq!(window.retained_after(), Sequence(want_trimmed.len() as u64));

@@ -1,1 +1,28 @@
-//! Tests of the program from outside.
+//! Tests of the `tidings` program from outside, and the helpers they share.
+//!
+//! Here are the program as a child process, the clients that people use (a browser, curl, npm and
+//! PyPI packages, a bare socket) and nothing of the hub's insides: a test sees what a user sees.
+//!
+//! Every wait is for an event and has the [`DEADLINE`]. A helper that cannot go on panics with
+//! what it waited for and what the program had printed until then, for it only ever runs in tests.
+
+mod browser;
+mod clients;
+mod http;
+mod hub;
+mod place;
+mod program;
+mod raw;
+
+use std::time::Duration;
+
+pub use browser::Browser;
+pub use clients::{Follower, Seen, curl};
+pub use http::{Response, request};
+pub use hub::{Hub, tidings};
+pub use place::artifact;
+pub use program::{Finished, Program};
+pub use raw::RawStream;
+
+/// How long any one wait may take. A good run uses a hundredth of it; a bad one ends here.
+pub const DEADLINE: Duration = Duration::from_mins(1);

@@ -1,6 +1,6 @@
 //! What others tell a shard, and how they wake it if it sleeps.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,17 +75,21 @@ impl Inbox {
     /// The shard says that it is about to sleep. It must look for work once more after this and before it sleeps:
     /// whoever brought some before saw it awake.
     pub(crate) fn fall_asleep(&self) {
-        self.is_asleep.store(true, Ordering::SeqCst);
+        self.is_asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // pairs with the one in `wake`
     }
 
     /// The shard is awake and looks for work by itself.
     pub(crate) fn stay_awake(&self) {
-        self.is_asleep.store(false, Ordering::SeqCst);
+        self.is_asleep.store(false, Ordering::Relaxed);
     }
 
     fn wake(&self) {
-        // One system call for each sleep, whoever comes first; none while the shard is awake.
-        if self.is_asleep.swap(false, Ordering::SeqCst)
+        // Either the shard sees what was brought when it looks the last time, or we see here that it sleeps: the two
+        // fences have an order. One system call for each sleep, whoever comes first; none while the shard is awake.
+        fence(Ordering::SeqCst);
+        if self.is_asleep.load(Ordering::Relaxed)
+            && self.is_asleep.swap(false, Ordering::Relaxed)
             && let Err(error) = self.waker.wake()
         {
             tracing::error!(%error, "a shard cannot be woken");

@@ -129,15 +129,45 @@ mod tests {
     #[test]
     fn loopback_host_names_count_with_any_port() {
         for loopback in [
-            "localhost", "localhost:3000", "LocalHost:1", "localhost:", "app.localhost", "a.b.localhost:65535", "127.0.0.1",
-            "127.0.0.1:3000", "127.255.255.254", "[::1]", "[::1]:3000", "[0:0:0:0:0:0:0:1]:80",
+            "localhost",
+            "localhost:3000",
+            "LocalHost:1",
+            "localhost:",
+            "app.localhost",
+            "a.b.localhost:65535",
+            "127.0.0.1",
+            "127.0.0.1:3000",
+            "127.255.255.254",
+            "[::1]",
+            "[::1]:3000",
+            "[0:0:0:0:0:0:0:1]:80",
         ] {
             check_host(loopback, true);
         }
         for foreign in [
-            "", "example.org", "localhost.example.org", "notlocalhost", ".localhost", "evil@localhost", "a/.localhost",
-            "localhost:3000:1", "localhost:99999999", "localhost:x", "127.0.0.1.example.org", "128.0.0.1", "0.0.0.0", "10.0.0.1",
-            "127.1", "::1", "[::1", "[::1]x", "[::]", "[::ffff:127.0.0.1]", "[localhost]", "192.168.0.1:3000", "locälhost",
+            "",
+            "example.org",
+            "localhost.example.org",
+            "notlocalhost",
+            ".localhost",
+            "evil@localhost",
+            "a/.localhost",
+            "localhost:3000:1",
+            "localhost:99999999",
+            "localhost:x",
+            "127.0.0.1.example.org",
+            "128.0.0.1",
+            "0.0.0.0",
+            "10.0.0.1",
+            "127.1",
+            "::1",
+            "[::1",
+            "[::1]x",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[localhost]",
+            "192.168.0.1:3000",
+            "locälhost",
         ] {
             check_host(foreign, false);
         }

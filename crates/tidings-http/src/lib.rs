@@ -14,13 +14,16 @@ mod page;
 mod query;
 mod respond;
 mod router;
+mod serve;
 mod state;
 mod takeover;
+mod time_text;
 
 pub use admin::admin_router;
-pub use channel::{Prepared, Refusal, prepare, refuse, refuse_for_limit, subscribe};
+pub use channel::{Prepared, Refusal, prepare, refuse, refuse_for_limit, reset_frame};
 pub use config::{Access, Cors, Delivery, HttpConfig, Welcome};
 pub use respond::{Fault, Problem};
 pub use router::{answer, is_channel_path, router};
+pub use serve::Server;
 pub use state::HttpState;
 pub use takeover::{TakeOver, Takeover};

@@ -7,9 +7,6 @@ use crate::engine::{Page, Read, ReadRequest};
 use crate::position::Sequence;
 use crate::record::{Kind, Record};
 
-/// Up to so many topics are looked up one by one; for more, and for patterns, each record is matched.
-const NARROW_TOPICS_MAX: usize = 1024;
-
 impl Log {
     pub(super) fn page(&self, request: &ReadRequest<'_>) -> Read {
         let selectors = request.selectors;
@@ -17,16 +14,19 @@ impl Log {
         if request.after < self.window.retained_after() && request.after < self.marks.trimmed(selectors).sequence {
             return Read::Expired;
         }
-        Read::Page(if selectors.has_patterns() || selectors.len() > NARROW_TOPICS_MAX {
+        Read::Page(if selectors.has_patterns() {
+            let is_selected = |record: &&Arc<Record>| selectors.matches(record.topic.as_str());
             let slots = self.window.retained_since(request.after);
-            self.collect(request, slots.map(|(place, record)| (place, record.filter(|record| selectors.matches(record.topic.as_str())))))
+            self.collect(request, slots.map(|(place, record)| (place, record.filter(is_selected))))
         } else {
+            // One look-up for each topic and page, however few records there are; a connection has 1,000 topics at most.
             let selected = self.topics.select(selectors);
             self.collect(request, selected.after(request.after).map(|place| (place, self.record(place))))
         })
     }
 
-    /// Takes from `places` what the request allows.
+    /// Takes from `places` what the request allows. Ends that are no longer in the window are not among them where there
+    /// are patterns: such a reader never ends.
     fn collect<'a>(
         &self,
         request: &ReadRequest<'_>,
@@ -37,7 +37,8 @@ impl Log {
         let (mut bytes, mut scanned) = (0, 0);
         for (place, record) in places.take_while(|(place, _)| *place <= end) {
             scanned += 1;
-            if let Some(record) = record.filter(|record| record.kind != Kind::Deleted && !record.is_expired(request.now)) {
+            let is_given = |record: &&Arc<Record>| record.kind != Kind::Deleted && !record.is_expired(request.now);
+            if let Some(record) = record.filter(is_given) {
                 bytes += record.chunk.wire().len();
                 page.records.push(Arc::clone(record));
             }

@@ -45,7 +45,13 @@ impl Log {
         }
     }
 
-    fn reset(&self, request: &ResumeRequest, reason: ResetReason, requested: &Arc<str>, context: ResolveContext) -> Resolution {
+    fn reset(
+        &self,
+        request: &ResumeRequest,
+        reason: ResetReason,
+        requested: &Arc<str>,
+        context: ResolveContext,
+    ) -> Resolution {
         let cursor = match request.on_reset {
             OnReset::Oldest => self.earliest(&request.selectors),
             OnReset::Live => self.live(&request.selectors),
@@ -57,8 +63,12 @@ impl Log {
         let oldest = selected.topics().filter_map(|places| places.iter().copied().find(is_told_at)).min();
         let latest = selected.topics().filter_map(|places| places.iter().copied().rfind(is_told_at)).max();
         let position = |sequence| Position { epoch: context.epoch, sequence };
-        let reset =
-            Reset { requested: Arc::clone(requested), reason, oldest: oldest.map(position), latest: latest.map(position) };
+        let reset = Reset {
+            requested: Arc::clone(requested),
+            reason,
+            oldest: oldest.map(position),
+            latest: latest.map(position),
+        };
         Resolution { cursor, reset: Some(reset), is_over: false }
     }
 
@@ -83,7 +93,12 @@ impl Log {
         if trimmed.sequence > Sequence::ZERO && trimmed.at >= at {
             return Err(ResetReason::Expired);
         }
-        Ok(self.window.place_before(at))
+        // Ends of ended topics are kept beyond the window, so they may be the first.
+        let retained_after = self.window.retained_after();
+        let selected = self.topics.select(selectors);
+        let mut ends = selected.after(Sequence::ZERO).take_while(|&place| place <= retained_after);
+        let first = ends.find(|&place| self.record(place).is_some_and(|end| end.committed_at >= at));
+        Ok(first.map_or_else(|| self.window.place_before(at), Sequence::previous))
     }
 
     /// Before the last so many events that this reader can be given.
@@ -94,10 +109,8 @@ impl Log {
         if skipped >= selected.count() {
             return self.earliest(&request.selectors);
         }
-        let mut events = selected.backwards().filter_map(|place| self.record(place)).filter(|record| {
-            is_replayed(record, now) && request.grants.may_read(record)
-        });
-        match events.nth(skipped) {
+        let is_given = |record: &&Arc<Record>| is_replayed(record, now) && request.grants.may_read(record);
+        match selected.backwards().filter_map(|place| self.record(place)).filter(is_given).nth(skipped) {
             Some(first) => first.sequence.previous(),
             None => self.earliest(&request.selectors),
         }
@@ -117,7 +130,12 @@ impl Log {
     }
 
     /// An id that is a time stands for all that was committed before it.
-    fn after_time_id(&self, selectors: &SelectorSet, raw: &str, context: ResolveContext) -> Result<Sequence, ResetReason> {
+    fn after_time_id(
+        &self,
+        selectors: &SelectorSet,
+        raw: &str,
+        context: ResolveContext,
+    ) -> Result<Sequence, ResetReason> {
         let is_time = context.ids_resolve_by_time
             && TIME_ID_DIGITS.contains(&raw.len())
             && raw.bytes().all(|byte| byte.is_ascii_digit());

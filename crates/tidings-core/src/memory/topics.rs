@@ -51,13 +51,11 @@ impl TopicIndex {
     /// The places of the selected topics. Cost: a look-up for each topic asked for, or, with patterns, a match for each
     /// topic there is.
     pub(super) fn select(&self, selectors: &SelectorSet) -> Selected<'_> {
-        match selectors.exact_topics() {
-            Some(topics) => Selected(topics.filter_map(|topic| self.0.get(topic)).collect()),
-            None => {
-                let matching = self.0.iter().filter(|(topic, _)| selectors.matches(topic.as_str()));
-                Selected(matching.map(|(_, places)| places).collect())
-            }
+        if let Some(topics) = selectors.exact_topics() {
+            return Selected(topics.filter_map(|topic| self.0.get(topic)).collect());
         }
+        let matching = self.0.iter().filter(|(topic, _)| selectors.matches(topic.as_str()));
+        Selected(matching.map(|(_, places)| places).collect())
     }
 }
 
@@ -83,7 +81,7 @@ impl<'a> Selected<'a> {
 
     /// All places after `after`, ascending. Cost: a binary search for each topic, then its logarithm for each place.
     pub(super) fn after(&self, after: Sequence) -> impl Iterator<Item = Sequence> {
-        let rests = self.topics().map(|places| places.range(places.partition_point(|&place| place <= after)..));
+        let rests = self.topics().map(move |places| places.range(places.partition_point(|&place| place <= after)..));
         merge(rests.map(|rest| rest.map(|&place| Reverse(place)))).map(|Reverse(place)| place)
     }
 
@@ -132,7 +130,10 @@ mod tests {
             let mut backwards: Vec<u64> = selected.backwards().map(|place| place.0).collect();
             backwards.reverse();
             assert_eq!(backwards, selected.after(Sequence::ZERO).map(|place| place.0).collect::<Vec<_>>());
-            assert_eq!((selected.count(), selected.first().map(|place| place.0)), (backwards.len(), backwards.first().copied()));
+            assert_eq!(
+                (selected.count(), selected.first().map(|place| place.0)),
+                (backwards.len(), backwards.first().copied())
+            );
         };
         check(&["a"], 0, &[1, 3, 6]);
         check(&["a"], 3, &[6]);

@@ -1,0 +1,40 @@
+//! What the commands that talk to a hub have in common: where it is, and who asks.
+
+use clap::Args;
+
+use crate::http_client::{HttpError, HttpUrl, Token};
+
+/// Where the hub is, and who asks.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Hub")]
+pub(crate) struct RemoteFlags {
+    /// Where the hub is; plain http, TLS comes later
+    #[arg(
+        long,
+        env = "TIDINGS_HUB",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:3000",
+        value_parser = HttpUrl::parse
+    )]
+    pub(crate) hub: HttpUrl,
+
+    /// Token to come with, sent as `Authorization: Bearer`
+    #[arg(
+        long,
+        env = "TIDINGS_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true,
+        value_parser = Token::parse
+    )]
+    pub(crate) token: Option<Token>,
+}
+
+/// An error on the way to the hub, with what to do about it.
+pub(crate) fn with_advice(error: &HttpError) -> String {
+    match error {
+        HttpError::Unreachable { .. } => {
+            format!("{error}; start a hub with `tidings demo`, or name another with --hub")
+        }
+        HttpError::NoAnswer { .. } => format!("{error}; is there a hub at this address? Name another with --hub"),
+    }
+}

@@ -1,0 +1,254 @@
+//! What the flags mean together: the settings of a hub, or what stands against it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use thiserror::Error;
+use tidings::{Access, Cors, Delivery, HistoryLimits, Hub, HubBuilder, Limits, Welcome};
+
+use super::flags::{HubFlags, Way};
+use super::origin::{CorsOrigin, Origin};
+use crate::exit::Failure;
+
+/// A hub as it is to be: checked, and not yet begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Where readers and publishers come.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Where those come who run it.
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// How long its end may take.
+    pub(crate) drain: Duration,
+    /// Most connections, if somebody decided it.
+    pub(crate) connections_max: Option<usize>,
+    history: HistoryLimits,
+    limits: Limits,
+    heartbeat: Option<Duration>,
+    retry: Duration,
+    access: Access,
+    cors: Cors,
+    publish_origins: Vec<String>,
+    delivery: Delivery,
+    welcome: Option<Welcome>,
+}
+
+/// What a hub is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve, as configured.
+    Serve,
+    /// To be looked at: in memory, readable by every page, with a greeting.
+    Demo,
+}
+
+/// Why the flags give no hub. Whoever gave them can mend it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum PlanError {
+    #[error(
+        "there is no place for the history: the durable store comes with the next release; \
+         start with `tidings serve --memory`"
+    )]
+    NoStore,
+    #[error(
+        "--listen {address} is reachable from other machines, and nothing protects this hub; expected a loopback address \
+         such as 127.0.0.1:{port}, or --open to let everybody publish and listen (keys come with authentication)",
+        port = .address.port()
+    )]
+    Exposed { address: SocketAddr },
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl Plan {
+    /// The hub that the flags ask for.
+    ///
+    /// # Errors
+    /// [`PlanError`] when they do not go together.
+    pub(crate) fn of(flags: &HubFlags, purpose: Purpose) -> Result<Self, PlanError> {
+        let HubFlags { listening, history, access, streams, limits, logs: _ } = flags;
+        if purpose == Purpose::Serve && !history.memory {
+            return Err(PlanError::NoStore);
+        }
+        let is_loopback = |address: &&SocketAddr| address.ip().to_canonical().is_loopback();
+        let exposed = listening.listen.iter().find(|address| !is_loopback(address));
+        if let (Some(&address), false) = (exposed, access.open) {
+            return Err(PlanError::Exposed { address });
+        }
+
+        let default = HistoryLimits::default();
+        Ok(Self {
+            listen: listening.listen.clone(),
+            admin_listen: listening.admin_listen,
+            drain: listening.drain,
+            connections_max: limits.max_connections,
+            history: HistoryLimits {
+                events_max: history.history_events,
+                bytes_max: history.history_bytes.unwrap_or(default.bytes_max),
+                age_max: history.history_age,
+                ..default
+            },
+            limits: Limits {
+                event_bytes_max: limits.max_event_bytes,
+                topics_per_connection_max: limits.max_topics_per_connection,
+                slow_client_timeout: unless_zero(limits.slow_client_timeout),
+                connection_lifetime: unless_zero(limits.connection_lifetime),
+                ..Limits::default()
+            },
+            heartbeat: unless_zero(streams.heartbeat),
+            retry: streams.retry,
+            access: Access { is_open: true, lifts_protection: access.open },
+            cors: cors(&access.cors_origin, purpose),
+            publish_origins: access.publish_origin.iter().cloned().map(Origin::into_text).collect(),
+            delivery: match streams.delivery {
+                Way::Auto => Delivery::Auto,
+                Way::Direct => Delivery::Direct,
+                Way::Body => Delivery::Body,
+            },
+            welcome: (purpose == Purpose::Demo).then(|| Welcome { data: GREETING.to_owned() }),
+        })
+    }
+
+    /// The library's settings, for so many connections.
+    pub(crate) fn into_builder(self, connections_max: usize) -> HubBuilder {
+        let builder = Hub::builder()
+            .history(self.history)
+            .limits(Limits { connections_max, ..self.limits })
+            .heartbeat(self.heartbeat)
+            .retry(self.retry)
+            .access(self.access)
+            .cors(self.cors)
+            .publish_origins(self.publish_origins)
+            .delivery(self.delivery);
+        match self.welcome {
+            Some(welcome) => builder.demo(welcome),
+            None => builder,
+        }
+    }
+}
+
+/// What `demo` says to whoever comes. (CONTRACT.md, section 1)
+const GREETING: &str = "Hello, World!";
+
+fn unless_zero(duration: Duration) -> Option<Duration> {
+    (!duration.is_zero()).then_some(duration)
+}
+
+fn cors(origins: &[CorsOrigin], purpose: Purpose) -> Cors {
+    let mut cors = Cors {
+        any_origin: purpose == Purpose::Demo,
+        origins: Vec::new(),
+        loopback_origins: true, // while there are no keys, every hub is open
+    };
+    for origin in origins {
+        match origin {
+            CorsOrigin::Any => cors.any_origin = true,
+            CorsOrigin::One(origin) => cors.origins.push(origin.clone().into_text()),
+        }
+    }
+    cors
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    fn plan(purpose: Purpose, words: &[&str]) -> Result<Plan, PlanError> {
+        let command = HubFlags::augment_args(Command::new("hub").no_binary_name(true));
+        let matches = command.try_get_matches_from(words).expect("good flags");
+        let flags = HubFlags::from_arg_matches(&matches).expect("good flags");
+        Plan::of(&flags, purpose)
+    }
+
+    fn serve(words: &[&str]) -> Plan {
+        plan(Purpose::Serve, &[&["--memory"], words].concat()).expect("a good plan")
+    }
+
+    #[test]
+    fn without_flags_all_is_as_the_contract_says() {
+        let plan = serve(&[]);
+        assert_eq!(plan.listen, ["127.0.0.1:3000".parse().expect("an address")]);
+        assert_eq!((plan.admin_listen, plan.connections_max), (None, None));
+        assert_eq!(plan.drain, Duration::from_secs(10));
+        assert_eq!(plan.history, HistoryLimits::default());
+        assert_eq!(plan.limits, Limits::default());
+        assert_eq!(plan.heartbeat, Some(Duration::from_secs(15)));
+        assert_eq!(plan.retry, Duration::from_secs(2));
+        assert_eq!(plan.access, Access::default());
+        assert_eq!(plan.cors, Cors { loopback_origins: true, ..Cors::default() });
+        assert_eq!((plan.publish_origins, plan.welcome), (vec![], None));
+        assert_eq!(plan.delivery, Delivery::Auto);
+    }
+
+    #[test]
+    fn each_flag_arrives() {
+        let plan = serve(&[
+            "--listen=127.0.0.1:0,[::1]:0", "--admin-listen=0.0.0.0:9000", "--drain=1s", "--history-events=5",
+            "--history-bytes=1GiB", "--history-age=7d", "--open", "--cors-origin=https://a.example,*",
+            "--publish-origin=https://b.example", "--heartbeat=1m", "--retry=500ms", "--delivery=body",
+            "--max-connections=7", "--max-event-bytes=2KiB", "--max-topics-per-connection=3",
+            "--slow-client-timeout=5s", "--connection-lifetime=1h",
+        ]);
+        assert_eq!(plan.listen.len(), 2);
+        assert_eq!(plan.admin_listen, "0.0.0.0:9000".parse().ok());
+        assert_eq!((plan.drain, plan.connections_max), (Duration::from_secs(1), Some(7)));
+        let history = &plan.history;
+        assert_eq!((history.events_max, history.bytes_max), (Some(5), 1 << 30));
+        assert_eq!(history.age_max, Some(Duration::from_hours(168)));
+        assert!(plan.access.lifts_protection);
+        assert_eq!((plan.cors.any_origin, &*plan.cors.origins), (true, &["https://a.example".to_owned()][..]));
+        assert_eq!(plan.publish_origins, ["https://b.example"]);
+        assert_eq!((plan.heartbeat, plan.retry), (Some(Duration::from_mins(1)), Duration::from_millis(500)));
+        assert_eq!(plan.delivery, Delivery::Body);
+        assert_eq!((plan.limits.event_bytes_max, plan.limits.topics_per_connection_max), (2048, 3));
+        assert_eq!(plan.limits.slow_client_timeout, Some(Duration::from_secs(5)));
+        assert_eq!(plan.limits.connection_lifetime, Some(Duration::from_hours(1)));
+    }
+
+    #[test]
+    fn zero_turns_off() {
+        let plan = serve(&["--heartbeat=0", "--slow-client-timeout=0s", "--connection-lifetime=0"]);
+        assert_eq!(plan.heartbeat, None);
+        assert_eq!((plan.limits.slow_client_timeout, plan.limits.connection_lifetime), (None, None));
+    }
+
+    #[test]
+    fn without_memory_there_is_no_history_yet() {
+        let error = plan(Purpose::Serve, &[]).expect_err("no store");
+        assert_eq!(error, PlanError::NoStore);
+        assert!(error.to_string().contains("tidings serve --memory"), "{error}");
+    }
+
+    #[test]
+    fn a_demo_is_in_memory_and_greets_every_page() {
+        let plan = plan(Purpose::Demo, &[]).expect("a good plan");
+        assert!(plan.cors.any_origin);
+        assert_eq!(plan.welcome, Some(Welcome { data: "Hello, World!".to_owned() }));
+    }
+
+    #[test]
+    fn only_open_listens_beyond_this_machine() {
+        for (listen, want) in [
+            ("127.0.0.1:0", true),
+            ("127.8.0.1:0", true),
+            ("[::1]:0", true),
+            ("[::ffff:127.0.0.1]:0", true),
+            ("0.0.0.0:0", false),
+            ("[::]:0", false),
+            ("192.168.0.7:0", false),
+            ("127.0.0.1:0,0.0.0.0:0", false),
+        ] {
+            for purpose in [Purpose::Serve, Purpose::Demo] {
+                let got = plan(purpose, &["--memory", "--listen", listen]);
+                assert_eq!(got.is_ok(), want, "{listen}");
+                assert!(got.err().is_none_or(|error| error.to_string().contains("--open")), "{listen}");
+                assert!(plan(purpose, &["--memory", "--open", "--listen", listen]).is_ok(), "{listen}");
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A hub with its ports and signals: opened, announced, served until it is asked to stop, drained.
+//!
+//! What it is to be stands in `config::Plan`; what it does is the library's.
+
+use std::future::{pending, ready};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::time::Duration;
+
+use tidings::Hub;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::config::Plan;
+use crate::descriptors;
+use crate::exit::Failure;
+use crate::say;
+use crate::signals::StopSignals;
+
+/// A hub whose ports are bound and which serves nobody yet.
+pub(crate) struct ListeningHub {
+    hub: Hub,
+    listeners: Vec<Listener>,
+    admin: Option<Listener>,
+    drain: Duration,
+    signals: StopSignals,
+}
+
+struct Listener {
+    socket: TcpListener,
+    /// With the real port.
+    address: SocketAddr,
+}
+
+impl ListeningHub {
+    /// Binds all ports and builds the hub. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the port that cannot be had and what to do, or what else the system refuses.
+    pub(crate) fn open(plan: Plan) -> Result<Self, Failure> {
+        let signals = StopSignals::listen()?;
+        let bind_all = plan.listen.iter().map(|&address| Listener::bind("--listen", address));
+        let listeners = bind_all.collect::<Result<_, _>>()?;
+        let admin = plan.admin_listen.map(|address| Listener::bind("--admin-listen", address)).transpose()?;
+        let drain = plan.drain;
+        let connections_max = descriptors::connections_max(plan.connections_max);
+        let hub = plan.into_builder(connections_max).build();
+        let hub = hub.map_err(|error| Failure::running(format!("the hub cannot start: {error}")))?;
+        Ok(Self { hub, listeners, admin, drain, signals })
+    }
+
+    /// The hub itself.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Where it can be reached: its first address, as a person on this machine writes it.
+    pub(crate) fn url(&self) -> String {
+        let address = self.listeners.first().map(|listener| listener.address);
+        let mut address = address.expect("--listen has a default, so there is one");
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("http://{address}")
+    }
+
+    /// Serves until a signal asks it to stop, then drains. A second signal ends it at once.
+    ///
+    /// # Errors
+    /// A [`Failure`] when a listener fails, or a second signal cut the drain short.
+    pub(crate) async fn serve(self) -> Result<(), Failure> {
+        let Self { hub, listeners, admin, drain, mut signals } = self;
+        let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
+        let admin_address = admin.as_ref().map(|admin| admin.address);
+
+        // Held while the hub serves and drains, so that the admin listener tells of the drain to its end.
+        let (drained, when_drained) = oneshot::channel::<()>();
+        let mut admin = pin!(serve_admin(&hub, admin, when_drained));
+        let (stop, when_stopped) = oneshot::channel::<()>();
+        let sockets = listeners.into_iter().map(|listener| listener.socket).collect();
+        let mut serving = pin!(hub.serve(sockets, until_closed(when_stopped), drain));
+
+        let mut asked_twice = pin!(async {
+            signals.next().await;
+            tracing::info!(?drain, "asked to stop: streams are being ended; a second signal ends at once");
+            drop(stop);
+            signals.next().await;
+        });
+
+        // Polled once, the hub accepts; only then is the announcement true.
+        let ended = tokio::select! {
+            biased;
+            ended = &mut serving => Some(ended),
+            ended = &mut admin => Some(ended),
+            () = ready(()) => None,
+        };
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            announce(&addresses, admin_address);
+            tokio::select! {
+                ended = &mut serving => ended,
+                ended = &mut admin => ended,
+                () = &mut asked_twice => return Err(Failure::running("a second signal ended the hub before its streams had ended")),
+            }
+        };
+        ended.map_err(|error| Failure::running(format!("the hub failed: {error}")))?;
+
+        drop(drained);
+        // Somebody who reads slowly from the admin listener does not keep the program alive.
+        let _ = timeout(ADMIN_GRACE, admin).await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// How long requests to the admin listener may take to end after everything else has.
+const ADMIN_GRACE: Duration = Duration::from_millis(500);
+
+async fn serve_admin(hub: &Hub, admin: Option<Listener>, when_drained: oneshot::Receiver<()>) -> io::Result<()> {
+    match admin {
+        Some(admin) => hub.serve_admin(admin.socket, until_closed(when_drained)).await,
+        None => pending().await,
+    }
+}
+
+async fn until_closed(sender: oneshot::Receiver<()>) {
+    // Nothing is ever sent: dropping the other end is the message.
+    let _ = sender.await;
+}
+
+fn announce(addresses: &[SocketAddr], admin: Option<SocketAddr>) {
+    for address in addresses {
+        say::result(format_args!("listening on http://{address}"));
+    }
+    if let Some(address) = admin {
+        say::result(format_args!("admin listening on http://{address}"));
+    }
+}
+
+impl Listener {
+    fn bind(flag: &str, address: SocketAddr) -> Result<Self, Failure> {
+        let listener = || -> io::Result<Self> {
+            let socket = TcpListener::bind(address)?;
+            // Asked again with more: std's backlog of 128 would turn most of a reconnect storm away. The kernel caps it.
+            rustix::net::listen(&socket, BACKLOG)?;
+            let address = socket.local_addr()?;
+            Ok(Self { socket, address })
+        };
+        listener().map_err(|error| Failure::running(cannot_listen(flag, address, &error)))
+    }
+}
+
+/// Connections that the kernel holds while none of them is accepted.
+const BACKLOG: i32 = 4096;
+
+/// Why a port cannot be had, and what to do about it.
+fn cannot_listen(flag: &str, address: SocketAddr, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another program has this port; stop it, or choose another port (0 takes any free one)"
+        }
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 are kept for privileged programs; choose another port, or grant CAP_NET_BIND_SERVICE"
+        }
+        ErrorKind::AddrNotAvailable => "this machine has no such address; choose one of its own",
+        _ => "choose another address or port",
+    };
+    format!("cannot listen on {address} ({flag}): {error}; {advice}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_named_with_what_to_do() {
+        let first = Listener::bind("--listen", "127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let second = Listener::bind("--admin-listen", first.address);
+        let failure = second.map(|_| ()).expect_err("the port is taken").to_string();
+        assert!(failure.contains(&first.address.to_string()), "{failure}");
+        assert!(failure.contains("--admin-listen") && failure.contains("choose another port"), "{failure}");
+    }
+}

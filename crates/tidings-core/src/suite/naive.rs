@@ -1,0 +1,197 @@
+//! The history as a plain list: slow, and so plain that it is right. `model` compares every engine with it.
+
+use std::sync::Arc;
+
+use tidings_topic::{SelectorSet, Topic};
+
+use super::world::event_id;
+use crate::engine::AppendError;
+use crate::grants::Grants;
+use crate::limits::HistoryLimits;
+use crate::position::{Epoch, Position, Sequence};
+use crate::record::{Kind, Record};
+use crate::resume::{ResetReason, ResumeFrom};
+use crate::time::Timestamp;
+
+/// The history as a plain list: `entries[n]` is the record with sequence `n + 1`.
+pub(super) struct Naive {
+    history: HistoryLimits,
+    entries: Vec<Entry>,
+    deletions: Vec<(Topic, Sequence)>,
+}
+
+struct Entry {
+    record: Arc<Record>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Retained,
+    Trimmed { leaves_mark: bool },
+    Deleted,
+}
+
+impl Naive {
+    pub(super) fn new(history: HistoryLimits) -> Self {
+        Self { history, entries: Vec::new(), deletions: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, record: Arc<Record>) {
+        self.entries.push(Entry { record, state: State::Retained });
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        self.events_from(0)
+    }
+
+    pub(super) fn tail(&self) -> Sequence {
+        Sequence(self.entries.len() as u64)
+    }
+
+    pub(super) fn is_end(&self, place: u64) -> bool {
+        self.entries.iter().any(|entry| entry.record.sequence.0 == place && entry.record.kind == Kind::End)
+    }
+
+    fn events_from(&self, index: usize) -> u64 {
+        let is_event = |entry: &&Entry| entry.state == State::Retained && entry.record.kind == Kind::Event;
+        self.entries[index..].iter().filter(is_event).count() as u64
+    }
+
+    pub(super) fn trim(&mut self, now: Timestamp) {
+        for index in 0..self.entries.len() {
+            let is_too_old = |age_max| self.entries[index].record.committed_at.saturating_add(age_max) <= now;
+            let is_over = self.history.age_max.is_some_and(is_too_old)
+                || self.history.events_max.is_some_and(|events_max| self.events_from(index) > events_max);
+            let Entry { record, state } = &mut self.entries[index];
+            if is_over && *state == State::Retained && record.kind != Kind::End {
+                *state = State::Trimmed { leaves_mark: record.kind == Kind::Event && !record.is_expired(now) };
+            }
+        }
+    }
+
+    pub(super) fn refusal(&self, topic: &Topic, own_id: Option<u64>) -> Option<AppendError> {
+        if self.ended_through(&SelectorSet::one(topic.clone())).is_some() {
+            return Some(AppendError::TopicEnded { topic: topic.clone() });
+        }
+        let id = event_id(&own_id_text(own_id?));
+        let is_taken = self.retained().any(|record| record.id == id);
+        is_taken.then_some(AppendError::IdTaken { id })
+    }
+
+    pub(super) fn delete(&mut self, topic: &Topic, place: Sequence) -> bool {
+        let of_topic = |entry: &&mut Entry| entry.record.topic == *topic && entry.record.kind != Kind::Deleted;
+        let retained = self.entries.iter_mut().filter(of_topic).filter(|entry| entry.state == State::Retained);
+        let count = retained.map(|entry| entry.state = State::Deleted).count();
+        if count > 0 {
+            self.deletions.push((topic.clone(), place));
+        }
+        count > 0
+    }
+
+    /// What readers can be given: events within the bounds, and ends for ever.
+    fn retained(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        let retained = self.entries.iter().filter(|entry| entry.state == State::Retained).map(|entry| &*entry.record);
+        retained.filter(|record| record.kind != Kind::Deleted)
+    }
+
+    fn of(&self, selectors: &SelectorSet) -> impl DoubleEndedIterator<Item = &Record> {
+        self.retained().filter(move |record| selectors.matches(record.topic.as_str()))
+    }
+
+    fn events_for(
+        &self,
+        selectors: &SelectorSet,
+        grants: &Grants,
+        now: Timestamp,
+    ) -> impl DoubleEndedIterator<Item = &Record> {
+        let events = self.of(selectors).filter(move |record| record.kind == Kind::Event && !record.is_expired(now));
+        events.filter(move |record| grants.may_read(record))
+    }
+
+    pub(super) fn replay(&self, selectors: &SelectorSet, after: Sequence, now: Timestamp) -> Vec<u64> {
+        let records = self.of(selectors).filter(|record| record.sequence > after && !record.is_expired(now));
+        records.map(|record| record.sequence.0).collect()
+    }
+
+    pub(super) fn told(
+        &self,
+        selectors: &SelectorSet,
+        grants: &Grants,
+        now: Timestamp,
+    ) -> (Option<Sequence>, Option<Sequence>) {
+        let mut events = self.events_for(selectors, grants, now).map(|record| record.sequence);
+        let oldest = events.next();
+        (oldest, events.next_back().or(oldest))
+    }
+
+    pub(super) fn mark(&self, is_selected: impl Fn(&str) -> bool) -> Option<(Sequence, Timestamp)> {
+        let is_mark = |entry: &&Entry| entry.state == State::Trimmed { leaves_mark: true };
+        let mut marks = self.entries.iter().filter(is_mark).filter(|entry| is_selected(entry.record.topic.as_str()));
+        marks.next_back().map(|entry| (entry.record.sequence, entry.record.committed_at))
+    }
+
+    pub(super) fn ended_through(&self, selectors: &SelectorSet) -> Option<Sequence> {
+        let end_of = |topic: &Topic| {
+            let mut ends = self.retained().filter(|record| record.kind == Kind::End && record.topic == *topic);
+            ends.next_back().map(|record| record.sequence)
+        };
+        selectors.exact_topics()?.map(end_of).collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    pub(super) fn earliest(&self, selectors: &SelectorSet) -> Sequence {
+        self.mark(|topic| selectors.matches(topic)).map_or(Sequence::ZERO, |(place, _)| place)
+    }
+
+    /// A place from which on the reader misses nothing and gets nothing twice, or the verdict.
+    pub(super) fn resolve(
+        &self,
+        selectors: &SelectorSet,
+        from: &ResumeFrom,
+        grants: &Grants,
+        now: Timestamp,
+        epoch: Epoch,
+    ) -> Result<Sequence, ResetReason> {
+        let end = self.ended_through(selectors);
+        let before_end = |place: Sequence| end.map_or(place, |end| place.min(end.previous()));
+        match from {
+            ResumeFrom::Live if end.is_none() => Ok(self.tail()),
+            ResumeFrom::Live | ResumeFrom::Earliest => Ok(self.earliest(selectors)),
+            ResumeFrom::Since { at, .. } => self.since(selectors, *at).map(before_end),
+            ResumeFrom::Last(0) => Ok(before_end(self.tail())),
+            ResumeFrom::Last(count) => {
+                let nth = usize::try_from(*count).expect("it is small") - 1;
+                let first = self.events_for(selectors, grants, now).nth_back(nth);
+                Ok(before_end(first.map_or(self.earliest(selectors), |record| record.sequence.previous())))
+            }
+            ResumeFrom::EventId(raw) => {
+                let own = self.retained().find(|record| record.id.as_str() == &**raw).map(|record| record.sequence);
+                let place = match Position::parse(raw) {
+                    Some(position) if position.epoch != epoch => return Err(ResetReason::Expired),
+                    Some(position) if position.sequence > self.tail() => return Err(ResetReason::Unknown),
+                    Some(position) => position.sequence,
+                    None => match (own, raw.parse()) {
+                        (Some(place), _) => place,
+                        (None, Ok(ms)) => return self.since(selectors, Timestamp::from_millis(ms)),
+                        (None, Err(_)) => return Err(ResetReason::Unknown),
+                    },
+                };
+                let mut deletions = self.deletions.iter().filter(|(topic, _)| selectors.matches(topic.as_str()));
+                let is_gone = deletions.any(|(_, deleted)| *deleted > place) || self.earliest(selectors) > place;
+                if is_gone { Err(ResetReason::Expired) } else { Ok(place) }
+            }
+        }
+    }
+
+    fn since(&self, selectors: &SelectorSet, at: Timestamp) -> Result<Sequence, ResetReason> {
+        if self.mark(|topic| selectors.matches(topic)).is_some_and(|(_, trimmed_at)| trimmed_at >= at) {
+            return Err(ResetReason::Expired);
+        }
+        let before = self.entries.iter().take_while(|entry| entry.record.committed_at < at).count();
+        Ok(Sequence(before as u64))
+    }
+}
+
+pub(super) fn own_id_text(id: u64) -> String {
+    format!("order-{id}")
+}

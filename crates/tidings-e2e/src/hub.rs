@@ -1,0 +1,149 @@
+//! The program under test, and the hub that `serve` and `demo` run.
+
+use std::env;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use crate::http::{Response, request};
+use crate::place::tidings_binary;
+use crate::program::{Finished, Program};
+
+/// The `tidings` program with these arguments and none of the variables that configure it.
+pub fn tidings(arguments: &[&str]) -> Command {
+    let mut command = Command::new(tidings_binary());
+    command.args(arguments);
+    let is_setting = |name: &str| name.starts_with("TIDINGS_") || name.starts_with("MERCURE_");
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_setting) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A running hub; its process ends when this is dropped.
+#[derive(Debug)]
+pub struct Hub {
+    arguments: Vec<String>,
+    /// `None` between `stop` and `start_again`.
+    program: Option<Program>,
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+}
+
+impl Hub {
+    /// Starts `tidings ARGUMENTS --listen 127.0.0.1:0` and waits until it listens.
+    ///
+    /// The drain is short unless the arguments say otherwise: a test that stops a hub waits for it.
+    #[track_caller]
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        if !arguments.iter().any(|word| word == "--drain") {
+            arguments.extend(["--drain".to_owned(), "100ms".to_owned()]);
+        }
+        let (program, address, admin) = run(&arguments, "127.0.0.1:0");
+        Self { arguments, program: Some(program), address, admin }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of a path (with any query) of this hub.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Ends it (SIGTERM) and waits until it is gone.
+    #[track_caller]
+    pub fn stop(&mut self) -> Finished {
+        let program = self.program.take().expect("the hub runs until it is stopped");
+        program.terminate()
+    }
+
+    /// Starts it again on the port it had.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        assert!(self.program.is_none(), "stop the hub before it starts again");
+        let (program, address, admin) = run(&self.arguments, &self.address.to_string());
+        assert_eq!(address, self.address, "the hub listens where it was told to");
+        self.program = Some(program);
+        self.admin = admin;
+    }
+
+    /// Publishes and gives the id that the hub answered. `target` is a path with any query.
+    #[track_caller]
+    pub fn publish(&self, target: &str, data: &str) -> String {
+        let response = request(self.address, "POST", target, &[], data.as_bytes());
+        published_id(&response)
+    }
+
+    /// The value of one series of the admin listener's metrics, labels as printed; 0 if it is not there.
+    #[track_caller]
+    pub fn metric(&self, series: &str) -> f64 {
+        let admin = self.admin.expect("this hub was started with --admin-listen");
+        let response = request(admin, "GET", "/metrics", &[], b"");
+        assert_eq!(response.status, 200, "{}", response.text());
+        metric_of(&response.text(), series)
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // A failing test has said enough: then the program is ended by its own drop.
+        if !std::thread::panicking()
+            && let Some(program) = self.program.take()
+        {
+            program.terminate();
+        }
+    }
+}
+
+/// The id in the answer to a publish, which must be a good one.
+#[track_caller]
+fn published_id(response: &Response) -> String {
+    assert_eq!(response.status, 200, "{}\n{}", response.head, response.text());
+    let answer: serde_json::Value = serde_json::from_slice(&response.body).expect("a publish is answered with JSON");
+    answer["id"].as_str().unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
+}
+
+/// Starts the program and reads where it listens: plain, and admin if the arguments ask for it.
+#[track_caller]
+fn run(arguments: &[String], listen: &str) -> (Program, SocketAddr, Option<SocketAddr>) {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let program = Program::start(tidings(&words).args(["--listen", listen]));
+    let address = wait_for_address(&program, "listening on http://");
+    let admin = words.contains(&"--admin-listen").then(|| wait_for_address(&program, "admin listening on http://"));
+    (program, address, admin)
+}
+
+#[track_caller]
+fn wait_for_address(program: &Program, prefix: &str) -> SocketAddr {
+    program.wait_for_line(&format!("the line `{prefix}ADDR`"), |line| line.strip_prefix(prefix)?.trim().parse().ok())
+}
+
+fn metric_of(text: &str, series: &str) -> f64 {
+    text.lines()
+        .filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+        .find_map(|value| value.split(' ').next()?.parse().ok())
+        .unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_found_by_its_whole_name_and_labels() {
+        let text = "# TYPE a counter\na_total{way=\"direct\"} 3\na_total{way=\"body\"} 4 17\nab 5\n";
+        let check = |series: &str, want: f64| {
+            let got = metric_of(text, series);
+            assert!((got - want).abs() < 1e-9, "{series}: {got}, expected {want}");
+        };
+        check("a_total{way=\"direct\"}", 3.0);
+        check("a_total{way=\"body\"}", 4.0);
+        check("ab", 5.0);
+        check("a", 0.0);
+    }
+}

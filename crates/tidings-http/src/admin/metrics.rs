@@ -1,0 +1,199 @@
+//! `/metrics`: every counter of the hub as Prometheus text. (Exposition format 0.0.4)
+//!
+//! Written by hand: the numbers are the core's own atomics, and a registry would only be a second place to keep them.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use tidings_core::engine::EngineUsage;
+use tidings_core::{CloseReason, Counters, Phase, ResetReason};
+
+use crate::state::HttpState;
+
+pub(super) fn answer(state: &HttpState) -> Response {
+    let now = state.now();
+    let usage = state.engine.usage(now);
+    let oldest_age = usage.oldest_at.map(|oldest_at| now.since(oldest_at));
+    let mut page = Page(String::with_capacity(8 * 1024));
+    page.sessions(&state.counters);
+    page.delivery(&state.counters);
+    page.requests(&state.counters);
+    page.history(&usage, oldest_age, state.engine.tail().0);
+    page.program(state.phase.get());
+
+    let mut response = Response::new(Body::from(page.0));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+struct Page(String);
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+}
+use Kind::{Counter, Gauge};
+
+impl Page {
+    fn sessions(&mut self, counters: &Counters) {
+        let by_way = [("direct", counters.sessions_direct.get()), ("body", counters.sessions_body.get())];
+        self.family("tidings_sessions", Gauge, "Sessions now, by their way out.", "way", by_way);
+        let by_way = [("direct", counters.joined_direct.get()), ("body", counters.joined_body.get())];
+        self.family(
+            "tidings_sessions_joined_total",
+            Counter,
+            "Sessions that ever began, by their way out.",
+            "way",
+            by_way,
+        );
+        let by_reason = CloseReason::ALL.iter().map(|reason| (reason.label(), counters.closed(*reason).get()));
+        self.family("tidings_sessions_closed_total", Counter, "Sessions that ended, by reason.", "reason", by_reason);
+        let by_reason = ResetReason::ALL.iter().map(|reason| (reason.label(), counters.reset(*reason).get()));
+        self.family("tidings_resets_total", Counter, "Resumes that could not be kept, by reason.", "reason", by_reason);
+        let sessions = counters.sessions_direct.get() + counters.sessions_body.get();
+        let lagging = sessions.saturating_sub(counters.sessions_live.get());
+        self.single("tidings_sessions_lagging", Gauge, "Sessions that are behind: replaying, or slow.", lagging);
+        let help = "Times that a live session could not be written to and fell back to its cursor.";
+        self.single("tidings_sessions_lagged_total", Counter, help, counters.fall_backs.get());
+    }
+
+    fn delivery(&mut self, counters: &Counters) {
+        let by_source = [("live", counters.delivered_live.get()), ("replay", counters.delivered_replay.get())];
+        self.family(
+            "tidings_events_delivered_total",
+            Counter,
+            "Events times readers, by where they came from.",
+            "from",
+            by_source,
+        );
+        self.single(
+            "tidings_writes_total",
+            Counter,
+            "Writes to readers, each of one or many events.",
+            counters.writes.get(),
+        );
+        self.single("tidings_sent_bytes_total", Counter, "Bytes that readers took.", counters.bytes_out.get());
+        self.single(
+            "tidings_pinned_bytes",
+            Gauge,
+            "Bytes pinned by half-written buffers.",
+            counters.pinned_bytes.get(),
+        );
+        self.single("tidings_heartbeats_total", Counter, "Heartbeats.", counters.heartbeats.get());
+    }
+
+    fn requests(&mut self, counters: &Counters) {
+        self.single("tidings_events_published_total", Counter, "Events that were stored.", counters.published.get());
+        self.single("tidings_published_bytes_total", Counter, "Bytes of data in them.", counters.published_bytes.get());
+        let help = "Publications that were a repeat under an idempotency key.";
+        self.single("tidings_publish_repeats_total", Counter, help, counters.published_repeats.get());
+        let by_cause = [("request", counters.refused_requests.get()), ("limit", counters.refused_limits.get())];
+        self.family(
+            "tidings_requests_refused_total",
+            Counter,
+            "Requests refused, by what was at fault.",
+            "cause",
+            by_cause,
+        );
+        let help = "Connections whose request head was too long, too slow or not HTTP.";
+        self.single("tidings_bad_heads_total", Counter, help, counters.bad_heads.get());
+    }
+
+    fn history(&mut self, usage: &EngineUsage, oldest_age: Option<Duration>, tail: u64) {
+        self.single("tidings_history_events", Gauge, "Events kept.", usage.events);
+        self.single("tidings_history_bytes", Gauge, "Bytes that count against the limit.", usage.bytes as u64);
+        self.single("tidings_history_topics", Gauge, "Topics with at least one event kept.", usage.topics as u64);
+        let oldest_secs = oldest_age.unwrap_or_default().as_secs();
+        self.single(
+            "tidings_history_oldest_age_seconds",
+            Gauge,
+            "Age of the oldest event kept; 0 if there is none.",
+            oldest_secs,
+        );
+        let help = "Topics whose last trimmed place is remembered.";
+        self.single("tidings_history_marks", Gauge, help, usage.marks as u64);
+        self.single("tidings_idempotency_keys", Gauge, "Idempotency keys kept.", usage.idempotency_keys as u64);
+        self.single("tidings_history_sequence", Gauge, "Place of the last event in its epoch.", tail);
+    }
+
+    fn program(&mut self, phase: Phase) {
+        self.single("tidings_ready", Gauge, "1 while the hub is to be sent readers.", u64::from(phase == Phase::Ready));
+        self.family(
+            "tidings_build_info",
+            Gauge,
+            "The version of the program.",
+            "version",
+            [(env!("CARGO_PKG_VERSION"), 1)],
+        );
+    }
+
+    fn single(&mut self, name: &str, kind: Kind, help: &str, value: u64) {
+        self.head(name, kind, help);
+        writeln!(self.0, "{name} {value}").expect("a string takes every text");
+    }
+
+    /// A family told apart by one label. The values of our labels need no escaping.
+    fn family<'a>(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        help: &str,
+        label: &str,
+        samples: impl IntoIterator<Item = (&'a str, u64)>,
+    ) {
+        self.head(name, kind, help);
+        for (of, value) in samples {
+            writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}").expect("a string takes every text");
+        }
+    }
+
+    fn head(&mut self, name: &str, kind: Kind, help: &str) {
+        let kind = match kind {
+            Counter => "counter",
+            Gauge => "gauge",
+        };
+        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a string takes every text");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_stands_below_its_head() {
+        let counters = Counters::default();
+        counters.closed(CloseReason::Lagged).add(3);
+        let mut page = Page(String::new());
+        page.sessions(&counters);
+        page.delivery(&counters);
+        page.requests(&counters);
+        page.history(&EngineUsage::default(), Some(Duration::from_secs(9)), 7);
+        page.program(Phase::Ready);
+
+        let mut family = String::new();
+        for line in page.0.lines() {
+            match line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+                Some((name, kind)) => {
+                    assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
+                    name.clone_into(&mut family);
+                }
+                None if line.starts_with("# HELP tidings_") => {}
+                None => assert_eq!(line.split(['{', ' ']).next(), Some(&*family), "{line}"),
+            }
+        }
+        for line in [
+            "tidings_sessions{way=\"direct\"} 0",
+            "tidings_sessions_closed_total{reason=\"lagged\"} 3",
+            "tidings_ready 1",
+        ] {
+            assert!(page.0.lines().any(|other| other == line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What operators and probes ask: is it alive, is it ready, what does it count.
+//!
+//! Reads the hub's counters; counts nothing itself.
+
+mod health;
+mod metrics;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::respond::Problem;
+use crate::state::HttpState;
+
+pub(crate) use health::{health, readiness};
+
+/// The admin listener: `/metrics`, `/healthz` and `/readyz`. Neither guard nor CORS: it is off unless it is asked for.
+pub fn admin_router(state: Arc<HttpState>) -> Router {
+    Router::new()
+        .route("/metrics", get(async |State(state): State<Arc<HttpState>>| metrics::answer(&state)))
+        .route("/healthz", get(async || health()))
+        .route("/readyz", get(async |State(state): State<Arc<HttpState>>| readiness(state.phase.get())))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(nowhere)
+        .with_state(state)
+}
+
+async fn wrong_method(request: Request) -> Response {
+    Problem::Method { method: request.method().clone(), allow: "GET, HEAD" }.answer(request.version())
+}
+
+async fn nowhere(request: Request) -> Response {
+    Problem::NoSuchPath { path: request.uri().path().to_owned() }.answer(request.version())
+}

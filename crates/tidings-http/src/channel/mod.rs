@@ -1,0 +1,22 @@
+//! Plain channels: `/events` and `/events/TOPIC`. Publish with POST, listen with GET, drop with DELETE.
+//!
+//! Decides what a request asks for and what is answered first. Does not deliver events; see `tidings-fanout`.
+
+mod answers;
+mod batch;
+mod delete;
+mod fields;
+mod in_order;
+mod lines;
+mod ndjson;
+mod opening;
+mod publish;
+mod question;
+mod refusal;
+mod subscribe;
+
+pub(crate) use delete::delete;
+pub(crate) use publish::publish;
+pub use refusal::{Refusal, refuse, refuse_for_limit};
+pub(crate) use subscribe::subscribe;
+pub use subscribe::{Prepared, prepare, reset_frame};

@@ -1,0 +1,172 @@
+//! `POST /events`: from a request to a publication, and its answer. A body of many is in `batch`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
+use axum::response::Response;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use http_body_util::BodyExt as _;
+use tidings_core::{Appended, IdempotencyKey, Limits, Phase, Publication};
+use tidings_topic::Topic;
+use tidings_wire::{EventId, EventType};
+
+use crate::channel::batch;
+use crate::channel::fields::{
+    RETRY_FORM, parse_id, parse_key, parse_published_type, parse_ttl, path_topic, single_topic,
+};
+use crate::query::{parameters, parse_flag, parse_number, set_once};
+use crate::respond::{Fault, Problem};
+use crate::state::HttpState;
+
+/// Stores what the body says and answers with its id; a body of many lines is answered while it is read.
+pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Body) -> Result<Response, Problem> {
+    check_may_publish(state)?;
+    check_not_encoded(&parts.headers)?;
+    let in_path = path_topic(parts.uri.path())?;
+    let parameters = Parameters::parse(parts.uri.query())?;
+    let key = idempotency_key(&parts.headers)?;
+    if in_path.is_none() && is_ndjson(&parts.headers) {
+        let options = batch::Options::new(&parameters, key.as_ref())?;
+        return Ok(batch::answer(Arc::clone(state), std::mem::take(body), options));
+    }
+    let topic = single_topic(in_path.as_deref(), parameters.topic.as_deref())?;
+    let publication = Publication {
+        topic: topic.clone(),
+        data: read_text(body, &state.config.limits).await?,
+        event_type: parameters.event_type,
+        id: parameters.id,
+        retry_ms: parameters.retry_ms,
+        ttl: parameters.ttl,
+        private: parameters.private.unwrap_or(false),
+        ends_topic: parameters.end.unwrap_or(false),
+        idempotency: key,
+    };
+    let data_bytes = publication.data.len();
+    let appended = state.engine.append(publication, state.now()).await?;
+    count(state, &appended, data_bytes);
+    Ok(accepted(&appended.id, &topic))
+}
+
+/// The parameters of a POST.
+#[derive(Debug, Default)]
+pub(super) struct Parameters<'a> {
+    pub(super) topic: Option<Cow<'a, str>>,
+    pub(super) event_type: Option<EventType>,
+    pub(super) id: Option<EventId>,
+    pub(super) retry_ms: Option<u64>,
+    pub(super) ttl: Option<Duration>,
+    pub(super) private: Option<bool>,
+    pub(super) end: Option<bool>,
+    pub(super) summary: Option<bool>,
+}
+
+impl<'a> Parameters<'a> {
+    fn parse(query: Option<&'a str>) -> Result<Self, Fault> {
+        let mut all = Self::default();
+        for parameter in parameters(query) {
+            let (name, value) = parameter?;
+            match &*name {
+                "topic" => set_once(&mut all.topic, "topic", value)?,
+                "type" => set_once(&mut all.event_type, "type", parse_published_type(&value)?)?,
+                "id" => set_once(&mut all.id, "id", parse_id(&value)?)?,
+                "retry" => set_once(&mut all.retry_ms, "retry", parse_number("retry", &value, RETRY_FORM)?)?,
+                "ttl" => set_once(&mut all.ttl, "ttl", parse_ttl(&value)?)?,
+                "private" => set_once(&mut all.private, "private", parse_flag("private", &value)?)?,
+                "end" => set_once(&mut all.end, "end", parse_flag("end", &value)?)?,
+                "summary" => set_once(&mut all.summary, "summary", parse_flag("summary", &value)?)?,
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// May this request change anything now?
+pub(super) fn check_may_publish(state: &HttpState) -> Result<(), Problem> {
+    if !state.config.access.is_open {
+        return Err(Problem::Unauthorized);
+    }
+    if state.phase.get() == Phase::Draining {
+        return Err(Problem::Draining { retry_after: Duration::from_secs(fastrand::u64(4..=6)) });
+    }
+    Ok(())
+}
+
+/// Counts what the history took.
+pub(super) fn count(state: &HttpState, appended: &Appended, data_bytes: usize) {
+    if appended.is_repeat {
+        state.counters.published_repeats.increment();
+    } else {
+        state.counters.published.increment();
+        state.counters.published_bytes.add(data_bytes as u64);
+    }
+}
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Fault> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    if keys.next().is_some() {
+        return Err(Fault::new("idempotency-key", "the header is given more than once", "one header"));
+    }
+    parse_key("idempotency-key", key.as_bytes()).map(Some)
+}
+
+fn check_not_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_plain = |value: &&HeaderValue| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity");
+    match headers.get_all(CONTENT_ENCODING).iter().find(|value| !is_plain(value)) {
+        Some(value) => Err(Problem::Encoded { encoding: String::from_utf8_lossy(value.as_bytes()).into_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn is_ndjson(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"application/x-ndjson")
+}
+
+/// The body as text, limited while it is read.
+async fn read_text(body: &mut Body, limits: &Limits) -> Result<String, Problem> {
+    let bytes_max = limits.event_bytes_max;
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(Problem::TooLarge { bytes_max });
+    }
+    let mut bytes = Vec::new();
+    loop {
+        let next = tokio::time::timeout(limits.body_timeout, body.frame()).await;
+        let Some(frame) = next.map_err(|_| Problem::BodyTimeout { timeout: limits.body_timeout })? else { break };
+        let frame = frame.map_err(|_| Fault::new("body", "the body broke off", "a whole body"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > bytes_max {
+            return Err(Problem::TooLarge { bytes_max });
+        }
+        bytes.extend_from_slice(&data);
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let detail = format!("the data are not UTF-8 at byte {}", error.utf8_error().valid_up_to());
+        Fault::new("body", detail, "UTF-8").into()
+    })
+}
+
+fn accepted(id: &EventId, topic: &Topic) -> Response {
+    let mut json = Vec::with_capacity(32 + id.as_str().len() + topic.as_str().len());
+    json.extend_from_slice(br#"{"id":"#);
+    append_json_text(id.as_str(), &mut json);
+    json.extend_from_slice(br#","topic":"#);
+    append_json_text(topic.as_str(), &mut json);
+    json.push(b'}');
+    let mut response = Response::new(Body::from(json));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Appends `text` as a JSON string, quotes included.
+pub(super) fn append_json_text(text: &str, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, text).expect("a text is always JSON, and a vector takes all bytes");
+}

@@ -1,0 +1,96 @@
+//! "Not now": how a reader is sent away so that it comes back.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::CONNECTION;
+use http::request::Parts;
+use http::{HeaderValue, Method, Version};
+use tidings_wire::{encode_comment, encode_retry};
+
+use crate::channel::opening::jittered_ms;
+use crate::channel::subscribe::stream_headers;
+use crate::header_text::is_browser;
+use crate::respond::{Problem, Refused, whole_seconds};
+use crate::router::is_channel_path;
+use crate::state::HttpState;
+use crate::{cors, respond};
+
+/// Why a reader cannot be served now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The hub is shutting down.
+    Draining,
+    /// All places are taken.
+    Full,
+    /// This address has taken all the places it may.
+    TooMany,
+}
+
+PLACEHOLDER
+/// other status would end its `EventSource` for good; everybody else gets 429 or 503 and `Retry-After`.
+pub fn refuse(state: &HttpState, parts: &Parts, why: Refusal) -> Response {
+    let mut response = refusal(parts, why);
+    cors::apply(&state.config.cors, &parts.headers, response.headers_mut());
+    respond::count(&state.counters, &response);
+    response
+}
+
+/// [`refuse`] for the limit of connections.
+pub fn refuse_for_limit(state: &HttpState, parts: &Parts) -> Response {
+    refuse(state, parts, Refusal::Full)
+}
+
+/// [`refuse`] without CORS and uncounted.
+pub(super) fn refusal(parts: &Parts, why: Refusal) -> Response {
+    let retry_after = why.draw_retry_after();
+    // To any other request than one for a stream, 200 would say that it was done.
+    let wants_stream = matches!(parts.method, Method::GET | Method::HEAD) && is_channel_path(parts.uri.path());
+    let mut response = if wants_stream && is_browser(&parts.headers) {
+        farewell(parts.version, retry_after, why.reason())
+    } else {
+        why.problem(retry_after).answer(parts.version)
+    };
+    if parts.version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close")); // its place is for another
+    }
+    response
+}
+
+impl Refusal {
+    /// Spread over half as much again, so that those who are refused together do not come back together.
+    fn draw_retry_after(self) -> Duration {
+        let least = match self {
+            Self::Draining => Duration::from_secs(4), // about as long as a restart
+            Self::Full | Self::TooMany => Duration::from_secs(10),
+        };
+        Duration::from_secs(fastrand::u64(least.as_secs()..=least.as_secs() * 3 / 2))
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Draining => "the hub is shutting down",
+            Self::Full => "the hub has no place left",
+            Self::TooMany => "this address has too many connections",
+        }
+    }
+
+    fn problem(self, retry_after: Duration) -> Problem {
+        match self {
+            Self::Draining => Problem::Draining { retry_after },
+            Self::Full => Problem::Full { retry_after },
+            Self::TooMany => Problem::TooMany { retry_after },
+        }
+    }
+}
+
+fn farewell(version: Version, retry_after: Duration, reason: &str) -> Response {
+    let mut text = Vec::new();
+    encode_retry(jittered_ms(Duration::from_secs(whole_seconds(retry_after))), &mut text);
+    encode_comment(reason, &mut text);
+    let mut response = Response::new(Body::from(text));
+    *response.headers_mut() = stream_headers(version);
+    response.extensions_mut().insert(Refused::ForNow);
+    response
+}

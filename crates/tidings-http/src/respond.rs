@@ -1,0 +1,478 @@
+//! The only table of status codes: what went wrong becomes `application/problem+json` here and nowhere else. (RFC 9457)
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, StatusCode, Version};
+use serde::Serialize;
+use tidings_core::{AppendError, Counters, EngineError};
+
+/// What a request said wrong: where, what, and what would have been right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The parameter, header or key at fault; `body` and `topic` for these.
+    pub field: Cow<'static, str>,
+    /// What came, cut to 100 bytes.
+    pub value: Option<String>,
+    /// What is wrong with it.
+    pub detail: Cow<'static, str>,
+    /// What would have been right.
+    pub expected: Cow<'static, str>,
+}
+
+impl Fault {
+    /// A fault in `field`, whose value needs no repeating.
+    pub fn new(
+        field: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { field: field.into(), value: None, detail: detail.into(), expected: expected.into() }
+    }
+
+    /// The same fault, with the value that came.
+    pub fn with_value(self, value: &str) -> Self {
+        Self { value: Some(cut(value)), ..self }
+    }
+}
+
+/// Why a request is not answered as it wished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// 400: it cannot be understood.
+    Invalid(Fault),
+    /// 401: the hub is closed, and it brings no token.
+    Unauthorized,
+    /// 403: it came through a proxy, and an open loopback hub would be exposed by it.
+    Proxied {
+        /// The header that says so.
+        header: String,
+    },
+    /// 403: a page of another site wants to publish.
+    ForeignOrigin {
+        /// That site.
+        origin: String,
+    },
+    /// 404: there is no such path.
+    NoSuchPath {
+        /// That path.
+        path: String,
+    },
+    /// 404: there is nothing of this topic.
+    NoSuchTopic {
+        /// That topic.
+        topic: String,
+    },
+    /// 405: the path has no such method.
+    Method {
+        /// That method.
+        method: Method,
+        /// What it has.
+        allow: &'static str,
+    },
+    /// 406: it does not take what there is.
+    NotAcceptable {
+        /// What it takes.
+        accept: String,
+    },
+    /// 408: its body stalled.
+    BodyTimeout {
+        /// How long it may.
+        timeout: Duration,
+    },
+    /// 413: its data are too long.
+    TooLarge {
+        /// How long they may be.
+        bytes_max: usize,
+    },
+    /// 415: its body is compressed.
+    Encoded {
+        /// How.
+        encoding: String,
+    },
+    /// 421: it is for another host than this machine's own.
+    Misdirected {
+        /// That host.
+        host: String,
+    },
+    /// The history did not take it: see [`AppendError`].
+    Append(AppendError),
+    /// 503: the history cannot be asked.
+    Engine(EngineError),
+    /// 503: the hub is being shut down.
+    Draining {
+        /// When to try again, or elsewhere.
+        retry_after: Duration,
+    },
+    /// 503: there is no place for one more.
+    Full {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// 429: this address has too many.
+    TooMany {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::Invalid(fault)
+    }
+}
+
+impl From<AppendError> for Problem {
+    fn from(error: AppendError) -> Self {
+        Self::Append(error)
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl Problem {
+    /// The answer that says so. `version` is that of the request: after some problems an HTTP/1 connection must end.
+    pub(crate) fn answer(&self, version: Version) -> Response {
+        let row = self.row();
+        let is_temporary = matches!(row.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        let mut response = Response::new(Body::from(row.to_json()));
+        *response.status_mut() = row.status;
+        response.extensions_mut().insert(if is_temporary { Refused::ForNow } else { Refused::ForItsRequest });
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(after) = row.retry_after {
+            insert_retry_after(headers, after);
+        }
+        match self {
+            Self::Method { allow, .. } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::Unauthorized => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            // The rest of the body is still under way, so the next request could not be told from it.
+            Self::TooLarge { .. } | Self::BodyTimeout { .. } if version < Version::HTTP_2 => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    /// As one line of an NDJSON answer says it.
+    pub(crate) fn to_fault(&self) -> Fault {
+        let Row { field, value, detail, expected, .. } = self.row();
+        Fault { field, value, detail, expected }
+    }
+
+    // One row for each problem; nothing else in the crate names a status of refusal.
+    fn row(&self) -> Row {
+        match self {
+            Self::Invalid(fault) => Row::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be understood")
+                .at(fault.field.clone(), fault.value.as_deref())
+                .says(fault.detail.clone(), fault.expected.clone()),
+            Self::Unauthorized => Row::new(StatusCode::UNAUTHORIZED, "unauthorized", "The hub is closed")
+                .at("authorization", None)
+                .says("the request brings no token that this hub knows", "a token"),
+            Self::Proxied { header } => Row::new(StatusCode::FORBIDDEN, "proxied", "A proxy would expose this hub")
+                .at(header.clone(), None)
+                .says(
+                    format!("the header {header} shows a proxy, and this hub is open to whoever reaches it"),
+                    "a request without a proxy, or a hub with keys or with --open",
+                ),
+            Self::ForeignOrigin { origin } => {
+                Row::new(StatusCode::FORBIDDEN, "foreign-origin", "Another site may not publish here")
+                    .at("origin", Some(origin))
+                    .says(
+                        "the page is of another site",
+                        "a page of this machine, or an origin that --publish-origin names",
+                    )
+            }
+            Self::NoSuchPath { path } => {
+                Row::new(StatusCode::NOT_FOUND, "no-such-path", "There is nothing at this path")
+                    .at("path", Some(path))
+                    .says("the hub has no such path", "/events or /events/TOPIC")
+            }
+            Self::NoSuchTopic { topic } => {
+                Row::new(StatusCode::NOT_FOUND, "no-such-topic", "There is nothing of this topic")
+                    .at("topic", Some(topic))
+                    .says("the topic has no history", "a topic with a retained event")
+            }
+            Self::Method { method, allow } => {
+                Row::new(StatusCode::METHOD_NOT_ALLOWED, "method", "The path has no such method")
+                    .at("method", Some(method.as_str()))
+                    .says("the method means nothing here", *allow)
+            }
+            Self::NotAcceptable { accept } => {
+                Row::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", "There is only an event stream here")
+                    .at("accept", Some(accept))
+                    .says("the header accept excludes text/event-stream", "text/event-stream")
+            }
+            Self::BodyTimeout { timeout } => Row::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body stalled")
+                .at("body", None)
+                .says(format!("no byte of the body came for {} s", timeout.as_secs_f32()), "a body that keeps coming"),
+            Self::TooLarge { bytes_max } => {
+                Row::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The data are too long")
+                    .at("body", None)
+                    .says("the data are longer than an event may be", format!("at most {bytes_max} bytes of data"))
+            }
+            Self::Encoded { encoding } => {
+                Row::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding", "The body is encoded")
+                    .at("content-encoding", Some(encoding))
+                    .says("the hub stores data byte for byte and decodes nothing", "no content-encoding, or identity")
+            }
+            Self::Misdirected { host } => {
+                Row::new(StatusCode::MISDIRECTED_REQUEST, "foreign-host", "This hub answers to its own machine only")
+                    .at("host", Some(host))
+                    .says(
+                        "the host is not a loopback one",
+                        "localhost, *.localhost, 127.0.0.0/8 or [::1], or a hub with keys or --open",
+                    )
+            }
+            Self::Append(error) => append_row(error),
+            Self::Engine(error) => engine_row(error),
+            Self::Draining { retry_after } => {
+                Row::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "The hub is shutting down")
+                    .says("the hub takes nothing new", "another try later")
+                    .after(*retry_after)
+            }
+            Self::Full { retry_after } => {
+                Row::new(StatusCode::SERVICE_UNAVAILABLE, "full", "The hub has no place left")
+                    .says("the limit of connections is reached", "another try later")
+                    .after(*retry_after)
+            }
+            Self::TooMany { retry_after } => {
+                Row::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "This address has too many connections")
+                    .says("the limit of connections for each address is reached", "another try later")
+                    .after(*retry_after)
+            }
+        }
+    }
+}
+
+/// What a response carries beside its bytes when it is a refusal: a door may ask for an answer and then not send it, so
+/// it is counted by whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// What it said was wrong.
+    ForItsRequest,
+    /// There is no place, or no hub, for the moment.
+    ForNow,
+}
+
+/// Counts `response`, which is about to be sent, if it is a refusal.
+pub(crate) fn count(counters: &Counters, response: &Response) {
+    match response.extensions().get() {
+        Some(Refused::ForItsRequest) => counters.refused_requests.increment(),
+        Some(Refused::ForNow) => counters.refused_limits.increment(),
+        None => {}
+    }
+}
+
+/// Puts `after` into the header, in whole seconds and at least one.
+pub(crate) fn insert_retry_after(headers: &mut HeaderMap, after: Duration) {
+    headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
+}
+
+/// `after` as `Retry-After` can say it: whole seconds, at least one.
+pub(crate) fn whole_seconds(after: Duration) -> u64 {
+    (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
+}
+
+/// Most bytes of a request's own value that an answer repeats.
+pub(crate) const VALUE_BYTES_MAX: usize = 100;
+
+/// `value`, no longer than [`VALUE_BYTES_MAX`].
+pub(crate) fn cut(value: &str) -> String {
+    if value.len() <= VALUE_BYTES_MAX {
+        return value.to_owned();
+    }
+    let mut text = value[..value.floor_char_boundary(VALUE_BYTES_MAX - ELLIPSIS.len())].to_owned();
+    text.push_str(ELLIPSIS);
+    text
+}
+
+const ELLIPSIS: &str = "…";
+
+/// When a hub that shuts down is expected back.
+const ENGINE_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+fn append_row(error: &AppendError) -> Row {
+    match error {
+        AppendError::IdTaken { id } => Row::new(StatusCode::CONFLICT, "id-taken", "The id is used")
+            .at("id", Some(id.as_str()))
+            .says("the id is already used by a retained event", "an id of its own for each event"),
+        AppendError::IdReserved { id } => Row::new(StatusCode::BAD_REQUEST, "id-reserved", "The id is the hub's own")
+            .at("id", Some(id.as_str()))
+            .says("the id has the form of the hub's own ids", "an id of another form, or none"),
+        AppendError::TopicEnded { topic } => Row::new(StatusCode::CONFLICT, "topic-ended", "The topic has ended")
+            .at("topic", Some(topic.as_str()))
+            .says("the topic has ended", "another topic, or a DELETE of this one first"),
+        AppendError::KeyReused => {
+            Row::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The idempotency key is used")
+                .at("idempotency-key", None)
+                .says(error.to_string(), "the same publication again, or another key")
+        }
+        AppendError::KeysFull { retry_after, .. } => {
+            Row::new(StatusCode::SERVICE_UNAVAILABLE, "keys-full", "No more idempotency keys can be kept")
+                .at("idempotency-key", None)
+                .says(error.to_string(), "another try later, or a publication without a key")
+                .after(*retry_after)
+        }
+        AppendError::Engine(error) => engine_row(error),
+    }
+}
+
+fn engine_row(error: &EngineError) -> Row {
+    match error {
+        EngineError::Closed => Row::new(StatusCode::SERVICE_UNAVAILABLE, "closed", "The hub is shutting down")
+            .says(error.to_string(), "another try later")
+            .after(ENGINE_RETRY_AFTER),
+    }
+}
+
+/// One line of the table.
+struct Row {
+    status: StatusCode,
+    /// By which a program tells problems apart.
+    kind: &'static str,
+    title: &'static str,
+    field: Cow<'static, str>,
+    value: Option<String>,
+    detail: Cow<'static, str>,
+    expected: Cow<'static, str>,
+    retry_after: Option<Duration>,
+}
+
+impl Row {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str) -> Self {
+        let nothing = Cow::Borrowed("");
+        Self {
+            status,
+            kind,
+            title,
+            field: nothing.clone(),
+            value: None,
+            detail: nothing.clone(),
+            expected: nothing,
+            retry_after: None,
+        }
+    }
+
+    fn at(self, field: impl Into<Cow<'static, str>>, value: Option<&str>) -> Self {
+        Self { field: field.into(), value: value.map(cut), ..self }
+    }
+
+    fn says(self, detail: impl Into<Cow<'static, str>>, expected: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: detail.into(), expected: expected.into(), ..self }
+    }
+
+    fn after(self, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..self }
+    }
+
+    fn to_json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            r#type: &'a str,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            #[serde(skip_serializing_if = "str::is_empty")]
+            field: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            value: Option<&'a str>,
+            expected: &'a str,
+        }
+        let mut kind = String::from("urn:tidings:problem:");
+        kind.write_str(self.kind).expect("a string takes every text");
+        let document = Document {
+            r#type: &kind,
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            field: &self.field,
+            value: self.value.as_deref(),
+            expected: &self.expected,
+        };
+        serde_json::to_vec(&document).expect("texts and a number are always JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_topic::Topic;
+    use tidings_wire::EventId;
+
+    use super::*;
+
+    fn check(problem: impl Into<Problem>, status: u16, retry_after: Option<&str>) {
+        let problem = problem.into();
+        let response = problem.answer(Version::HTTP_11);
+        let got = response.headers().get(RETRY_AFTER).map(|value| value.to_str().expect("digits"));
+        assert_eq!((response.status().as_u16(), got), (status, retry_after), "{problem:?}");
+        let document: serde_json::Value = serde_json::from_slice(&problem.row().to_json()).expect("JSON");
+        assert_eq!(document["status"], status, "{problem:?}");
+        for key in ["type", "title", "detail", "expected"] {
+            assert!(document[key].as_str().is_some_and(|text| !text.is_empty()), "{problem:?} has no {key}");
+        }
+    }
+
+    #[test]
+    fn every_error_of_the_history_has_its_status() {
+        let id = EventId::parse("order-42").expect("a good id");
+        check(AppendError::IdTaken { id: id.clone() }, 409, None);
+        check(AppendError::IdReserved { id }, 400, None);
+        check(AppendError::TopicEnded { topic: Topic::default_topic() }, 409, None);
+        check(AppendError::KeyReused, 422, None);
+        check(AppendError::KeysFull { keys_max: 3, retry_after: Duration::from_millis(1500) }, 503, Some("2"));
+        check(AppendError::Engine(EngineError::Closed), 503, Some("5"));
+        check(EngineError::Closed, 503, Some("5"));
+    }
+
+    #[test]
+    fn every_problem_has_its_status() {
+        let text = || String::from("x");
+        let retry_after = Duration::ZERO;
+        check(Fault::new("id", "is wrong", "a good one"), 400, None);
+        check(Problem::Unauthorized, 401, None);
+        check(Problem::Proxied { header: text() }, 403, None);
+        check(Problem::ForeignOrigin { origin: text() }, 403, None);
+        check(Problem::NoSuchPath { path: text() }, 404, None);
+        check(Problem::NoSuchTopic { topic: text() }, 404, None);
+        check(Problem::Method { method: Method::PUT, allow: "GET" }, 405, None);
+        check(Problem::NotAcceptable { accept: text() }, 406, None);
+        check(Problem::BodyTimeout { timeout: Duration::from_secs(30) }, 408, None);
+        check(Problem::TooLarge { bytes_max: 1 }, 413, None);
+        check(Problem::Encoded { encoding: text() }, 415, None);
+        check(Problem::Misdirected { host: text() }, 421, None);
+        check(Problem::Draining { retry_after }, 503, Some("1"));
+        check(Problem::Full { retry_after }, 503, Some("1"));
+        check(Problem::TooMany { retry_after }, 429, Some("1"));
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_two_characters() {
+        assert_eq!(cut(&"é".repeat(50)), "é".repeat(50));
+        assert_eq!(cut(&"é".repeat(51)), format!("{}…", "é".repeat(48)));
+    }
+
+    #[test]
+    fn refusals_are_counted_by_who_is_at_fault() {
+        let counters = Counters::default();
+        let full = Problem::Full { retry_after: Duration::ZERO };
+        for problem in [&Problem::Unauthorized, &full, &full] {
+            count(&counters, &problem.answer(Version::HTTP_11));
+        }
+        assert_eq!((counters.refused_requests.get(), counters.refused_limits.get()), (1, 2));
+    }
+}

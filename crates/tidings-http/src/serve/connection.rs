@@ -1,0 +1,191 @@
+//! One connection that speaks HTTP by hyper, until it ends or a shard takes its socket.
+//!
+//! A browser asks for its event stream on the connection that fetched the page. Then the answer's head is not hyper's:
+//! the driver stops polling the connection, takes the socket out of it, and gives it to a shard.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tidings_core::CloseReason;
+use tidings_fanout::{Arrival, Permit, Subscription};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::io::{Io, Unflushed};
+use super::porter::response_head;
+use crate::{HttpState, TakeOver, Takeover};
+
+/// How long a connection may wait for its next request.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How an HTTP/2 connection begins; no method of HTTP/1.1 does.
+const HTTP2_PREFACE: &[u8] = b"PRI";
+/// Hyper reads a head of at most so many bytes whatever it is told: it takes no smaller buffer.
+const HYPER_BUFFER_MIN: usize = 8 * 1024;
+/// How often an HTTP/2 peer is asked whether it is still there.
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Streams of one HTTP/2 connection at a time, as browsers expect it at least.
+const HTTP2_STREAMS_MAX: u32 = 128;
+
+/// What a connection's task needs of its hub.
+pub(super) struct Connection {
+    pub(super) state: Arc<HttpState>,
+    pub(super) closing: CancellationToken,
+}
+
+/// A stream that a shard is to carry on this connection's socket.
+type Taken = (HeaderMap, Subscription);
+
+/// Where the handler of a request leaves what the connection's driver is to hand over.
+struct Slot {
+    unflushed: Unflushed,
+    taken: Mutex<Option<Taken>>,
+}
+
+impl TakeOver for Slot {
+    fn take(&self, headers: HeaderMap, subscription: Subscription) -> Option<Taken> {
+        *self.lock() = Some((headers, subscription));
+        None
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Taken>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.lock().is_some() && !self.unflushed.get()
+    }
+}
+
+/// Serves a connection to its end. Its errors are its own: a peer that breaks HTTP or leaves is not our fault.
+pub(super) async fn serve(connection: Connection, arrival: Arrival) {
+    let Arrival { socket, read, permit, .. } = arrival;
+    let Ok(mut stream) = TcpStream::from_std(socket) else { return };
+    let head_timeout = connection.state.config.limits.head_timeout;
+    let Ok(Some((is_http2, read))) = timeout(head_timeout, is_http2(&mut stream, read)).await else {
+        connection.state.counters.bad_heads.increment();
+        return;
+    };
+    let io = Io::new(stream, read.into());
+    if is_http2 {
+        serve_http2(connection, io, permit).await;
+    } else {
+        serve_http1(connection, io, permit).await;
+    }
+}
+
+/// Reads on until it is clear which HTTP this is; `None` when the peer leaves before.
+async fn is_http2(stream: &mut TcpStream, mut read: Vec<u8>) -> Option<(bool, Vec<u8>)> {
+    while read.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&read) {
+        let mut room = [0; 1024];
+        let count = stream.read(&mut room).await.ok().filter(|count| *count > 0)?;
+        read.extend_from_slice(&room[..count]);
+    }
+    Some((read.starts_with(HTTP2_PREFACE), read))
+}
+
+async fn serve_http1(connection: Connection, io: Io, permit: Permit) {
+    let Connection { state, closing } = connection;
+    let slot = Arc::new(Slot { unflushed: io.unflushed(), taken: Mutex::default() });
+    let is_over_limit = permit.is_over_limit();
+    let handler = {
+        let (state, takeover) = (Arc::clone(&state), Takeover(slot.clone()));
+        service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(takeover.clone());
+            respond(Arc::clone(&state), is_over_limit, request)
+        })
+    };
+    let mut driver = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE_TIMEOUT)
+        .max_buf_size(state.config.limits.head_bytes_max.max(HYPER_BUFFER_MIN))
+        .serve_connection(io, handler);
+    let mut closing = pin!(closing.cancelled());
+    let mut is_closing = false;
+    let is_taken = poll_fn(|cx| {
+        if !is_closing && closing.as_mut().poll(cx).is_ready() {
+            is_closing = true;
+            Pin::new(&mut driver).graceful_shutdown();
+        }
+        if let Poll::Ready(ended) = Pin::new(&mut driver).poll(cx) {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended with an error");
+            }
+            return Poll::Ready(false);
+        }
+        if slot.is_ready() { Poll::Ready(true) } else { Poll::Pending }
+    })
+    .await;
+    if is_taken {
+        hand_over(&state, &slot, driver.into_parts(), permit);
+    }
+}
+
+/// Gives the socket to a shard. Hyper has written all it had and is in the middle of no answer: it waits for the handler
+/// that has filled the slot, and that one is dropped here.
+fn hand_over<S>(state: &HttpState, slot: &Slot, parts: http1::Parts<Io, S>, permit: Permit) {
+    let Some((headers, subscription)) = slot.lock().take() else { return };
+    if !parts.read_buf.is_empty() {
+        state.counters.closed(CloseReason::UnexpectedBytes).increment();
+        return;
+    }
+    match parts.io.into_stream().into_std() {
+        Ok(socket) => state.fanout.join_direct(socket, &response_head(&headers), subscription, permit),
+        Err(error) => tracing::warn!(%error, "a socket cannot leave the runtime; its reader comes back"),
+    }
+}
+
+async fn serve_http2(connection: Connection, io: Io, permit: Permit) {
+    let Connection { state, closing } = connection;
+    let is_over_limit = permit.is_over_limit();
+    let limits = state.config.limits.clone();
+    let handler = service_fn(move |request| respond(Arc::clone(&state), is_over_limit, request));
+    let mut driver = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(HTTP2_STREAMS_MAX)
+            .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
+            .max_send_buf_size(limits.batch_bytes_max)
+            .keep_alive_interval(Some(HTTP2_PING_INTERVAL))
+            .serve_connection(io, handler)
+    );
+    let ended = tokio::select! {
+        ended = &mut driver => ended,
+        () = closing.cancelled() => {
+            driver.as_mut().graceful_shutdown();
+            driver.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+}
+
+async fn respond(
+    state: Arc<HttpState>,
+    is_over_limit: bool,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    if is_over_limit {
+        let (parts, _) = request.into_parts();
+        let mut response = crate::refuse_for_limit(&state, &parts);
+        if parts.version < http::Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        return Ok(response);
+    }
+    Ok(crate::answer(&state, request.map(Body::new)).await)
+}

@@ -1,0 +1,88 @@
+//! A connection's bytes, as hyper reads and writes them: first what was read before, then the socket; and whether hyper
+//! still holds bytes that the socket has not taken.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// A socket whose first bytes were read by somebody else.
+pub(super) struct Io {
+    stream: TokioIo<TcpStream>,
+    /// What was read before; it comes first.
+    before: Bytes,
+    has_unflushed: Unflushed,
+}
+
+/// Does hyper hold bytes of an earlier answer that the socket has not taken? Shared with who may take the socket over.
+#[derive(Clone, Default)]
+pub(super) struct Unflushed(Arc<AtomicBool>);
+
+impl Unflushed {
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed) // one task reads and writes it
+    }
+}
+
+impl Io {
+    pub(super) fn new(stream: TcpStream, before: Bytes) -> Self {
+        Self { stream: TokioIo::new(stream), before, has_unflushed: Unflushed::default() }
+    }
+
+    pub(super) fn unflushed(&self) -> Unflushed {
+        self.has_unflushed.clone()
+    }
+
+    /// The socket itself. What stood in `before` must have been read.
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+}
+
+impl Read for Io {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if self.before.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let count = self.before.len().min(buffer.remaining());
+        buffer.put_slice(&self.before.split_to(count));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Io {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.has_unflushed.0.store(true, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    /// Hyper flushes only when it has nothing left to write.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.has_unflushed.0.store(false, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.has_unflushed.0.store(true, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+    }
+}

@@ -1,0 +1,103 @@
+//! How a hub is put together: what its user decides, with defaults for a hub on one's own machine.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tidings_core::phase::PhaseLatch;
+use tidings_core::{Counters, Engine, Epoch, HistoryLimits, Limits, MemoryEngine, MemoryOptions, Phase};
+use tidings_fanout::{Fanout, FanoutOptions};
+use tidings_http::{Access, Cors, Delivery, HttpConfig, HttpState, Welcome};
+
+use crate::hub::Hub;
+
+/// Settings of a [`Hub`]. Every default is that of `tidings serve --memory`.
+#[derive(Clone, Debug, Default)]
+pub struct HubBuilder {
+    history: HistoryLimits,
+    fanout: FanoutOptions,
+    http: HttpConfig,
+}
+
+impl HubBuilder {
+    /// How much history is kept. Default: 64 MiB in memory.
+    pub fn history(mut self, history: HistoryLimits) -> Self {
+        self.history = history;
+        self
+    }
+
+    /// The limits of connections, requests and readers.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.fanout.limits = limits.clone();
+        self.http.limits = limits;
+        self
+    }
+
+    /// A heartbeat this long after a stream's last byte; `None`: none. Default: 15 s.
+    pub fn heartbeat(mut self, heartbeat: Option<Duration>) -> Self {
+        self.fanout.heartbeat = heartbeat;
+        self
+    }
+
+    /// How long readers wait before they come back; each gets up to a quarter more or less. Default: 2 s.
+    pub fn retry(mut self, retry: Duration) -> Self {
+        self.fanout.retry = retry;
+        self.http.retry = retry;
+        self
+    }
+
+    /// Who may do what. Default: open to all, for loopback host names only.
+    pub fn access(mut self, access: Access) -> Self {
+        self.http.access = access;
+        self
+    }
+
+    /// Which web pages may read the answers. Default: those of loopback hosts.
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.http.cors = cors;
+        self
+    }
+
+    /// Origins whose pages may publish on an open loopback hub. Default: the loopback ones.
+    pub fn publish_origins(mut self, origins: Vec<String>) -> Self {
+        self.http.publish_origins = origins;
+        self
+    }
+
+    /// Which way out plain HTTP/1.1 takes in [`Hub::serve`]. Default: direct.
+    pub fn delivery(mut self, delivery: Delivery) -> Self {
+        self.http.delivery = delivery;
+        self
+    }
+
+    /// A greeting for each new reader of the topic `default`. Ids that are milliseconds since 1970 then resolve by
+    /// their time, so that a reader who was only greeted resumes. Default: none; `tidings demo` has one.
+    pub fn demo(mut self, welcome: Welcome) -> Self {
+        self.http.demo = Some(welcome);
+        self
+    }
+
+    /// How many shards, each a thread. Default: one for each core.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.fanout.shards = shards;
+        self
+    }
+
+    /// Starts the hub: its threads run until the last clone of it is dropped.
+    ///
+    /// # Errors
+    /// When the system gives no thread or no poll.
+    pub fn build(self) -> io::Result<Hub> {
+        let Self { history, fanout, http } = self;
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let epoch = Epoch::from_unix_micros(u64::try_from(began.as_micros()).unwrap_or(u64::MAX));
+        let options = MemoryOptions { history, ids_resolve_by_time: http.demo.is_some() };
+        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new(epoch, options));
+        let counters = Arc::new(Counters::default());
+        let fanout = Fanout::start(&engine, &counters, &fanout)?;
+        let phase = Arc::new(PhaseLatch::default());
+        phase.advance(Phase::Ready);
+        let state = HttpState { engine, fanout: fanout.handle().clone(), counters, phase, config: http };
+        Ok(Hub::new(Arc::new(state), fanout))
+    }
+}

@@ -1,0 +1,156 @@
+//! The hub: publish, listen, serve, drain.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use tidings_core::{AppendError, Counters, EngineError, Grants, Phase, Position, Publication, ResumeRequest};
+use tidings_fanout::{Fanout, Subscription};
+use tidings_http::{HttpState, Server};
+use tidings_topic::Topic;
+use tidings_wire::EventId;
+
+use crate::builder::HubBuilder;
+use crate::events::{Events, SubscribeOptions};
+
+/// A hub. Clones are the same hub; it ends with the last of them, and its streams with it.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    state: Arc<HttpState>,
+    fanout: Fanout,
+}
+
+/// What became of a publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The id under which readers see it.
+    pub id: EventId,
+    /// Where it was published.
+    pub topic: Topic,
+    /// Its place in the hub's history.
+    pub position: Position,
+    /// It was published before under the same idempotency key; nothing was published now.
+    pub is_repeat: bool,
+}
+
+/// How often a drain looks whether all streams have ended. Nothing waits for it but the end of the program.
+const DRAIN_STEP: Duration = Duration::from_millis(20);
+/// How long after a drain's time connections may take to end.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+impl Hub {
+    /// The settings of a new hub.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
+    }
+
+    pub(crate) fn new(state: Arc<HttpState>, fanout: Fanout) -> Self {
+        Self(Arc::new(Inner { state, fanout }))
+    }
+
+    /// Publishes an event; answers when readers can be given it and it is as durable as configured.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; after one nothing was published.
+    pub async fn publish(&self, publication: Publication) -> Result<Published, AppendError> {
+        let topic = publication.topic.clone();
+        let bytes = publication.data.len() as u64;
+        let appended = self.0.state.engine.append(publication, self.0.state.now()).await?;
+        let counters = &self.0.state.counters;
+        if appended.is_repeat {
+            counters.published_repeats.increment();
+        } else {
+            counters.published.increment();
+            counters.published_bytes.add(bytes);
+        }
+        Ok(Published { id: appended.id, topic, position: appended.position, is_repeat: appended.is_repeat })
+    }
+
+    /// Listens within the program: the same stream that a reader over HTTP gets, decoded. Its first event is
+    /// `tidings.reset` when what `options` ask for cannot be kept.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the history cannot be asked now.
+    pub async fn subscribe(&self, options: SubscribeOptions) -> Result<Events, EngineError> {
+        let state = &self.0.state;
+        let SubscribeOptions { selectors, types, from, on_reset, includes_private } = options;
+        let grants = if includes_private { Grants::Everything } else { Grants::Anonymous };
+        let request = ResumeRequest { selectors: selectors.clone(), grants: grants.clone(), from, on_reset };
+        let resolution = state.engine.resolve(request, state.now()).await?;
+        let opening = tidings_http::reset_frame(state, &resolution);
+        let group = tidings_core::GroupSpec { selectors, types, dialect: tidings_core::Dialect::Plain };
+        let subscription = Subscription { group, grants, cursor: resolution.cursor, opening };
+        Ok(Events::new(self.clone(), state.fanout.join_body(subscription)))
+    }
+
+    /// The hub's routes, for a program that has its own server: `/events`, the page, health. They may be nested.
+    ///
+    /// Without [`HubBuilder::access`] it answers loopback host names only.
+    pub fn router(&self) -> Router {
+        tidings_http::router(Arc::clone(&self.0.state))
+    }
+
+    /// The routes for those who run it: `/metrics`, `/healthz`, `/readyz`. Not for the public.
+    pub fn admin_router(&self) -> Router {
+        tidings_http::admin_router(Arc::clone(&self.0.state))
+    }
+
+    /// What the hub counts of itself.
+    pub fn counters(&self) -> &Counters {
+        &self.0.state.counters
+    }
+
+    /// Serves on `listeners` until `shutdown` resolves; then drains within `drain` and returns. Must be called within a
+    /// Tokio runtime.
+    ///
+    /// # Errors
+    /// When a listener cannot be prepared, or the system gives no poll or thread.
+    pub async fn serve(
+        &self,
+        listeners: Vec<TcpListener>,
+        shutdown: impl Future<Output = ()>,
+        drain: Duration,
+    ) -> io::Result<()> {
+        let server = Server::open(listeners, Arc::clone(&self.0.state))?;
+        shutdown.await;
+        let deadline = Instant::now() + drain + DRAIN_GRACE;
+        self.0.state.phase.advance(Phase::Draining);
+        self.0.fanout.drain(drain);
+        server.close(deadline - Instant::now()).await;
+        self.wait_for_streams(deadline).await;
+        Ok(())
+    }
+
+    /// Serves the admin routes on `listener` until `shutdown` resolves.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub async fn serve_admin(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        axum::serve(listener, self.admin_router()).with_graceful_shutdown(shutdown).await
+    }
+
+    /// Ends all streams, spread over `over`, each between two frames and with its own time to come back; new ones are
+    /// refused from now on. Returns when all have ended, or a second after `over`.
+    pub async fn drain(&self, over: Duration) {
+        self.0.state.phase.advance(Phase::Draining);
+        self.0.fanout.drain(over);
+        self.wait_for_streams(Instant::now() + over + DRAIN_GRACE).await;
+    }
+
+    async fn wait_for_streams(&self, deadline: Instant) {
+        let fanout = self.0.fanout.handle();
+        while fanout.sessions() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The library from outside: hubs on real sockets, readers that are cut, slow, gone or wrong.
+//!
+//! One binary, so that the helpers in [`support`] are built once. Every scenario runs over both ways out: see
+//! [`support::over_both_ways`]. Nothing here sleeps: a test waits for what it expects, and fails at its deadline.
+//!
+//! A randomised test prints its seed when it fails; `TIDINGS_SEED=<seed>` repeats its choices.
+
+mod cuts;
+mod library;
+mod quiet;
+mod refuse;
+mod slow;
+mod support;
+mod vanish;

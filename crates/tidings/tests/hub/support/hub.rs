@@ -1,0 +1,125 @@
+//! A hub in this process, on a port that was free.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use tidings::{Counters, Delivery, Hub, HubBuilder, Limits, Publication, Published, Topic};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::DEADLINE;
+use super::client::Client;
+
+/// A hub that serves until it is dropped.
+pub(crate) struct TestHub {
+    pub(crate) hub: Hub,
+    pub(crate) address: SocketAddr,
+    runtime: Option<Runtime>,
+    shutdown: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+/// Limits for a hub whose test does not care for them.
+pub(crate) fn wide_limits() -> Limits {
+    Limits { connections_max: 100_000, ..Limits::default() }
+}
+
+impl TestHub {
+    /// A hub with two shards and room for every connection, but for what `configure` changes.
+    pub(crate) fn start(delivery: Delivery, configure: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
+        Self::start_draining(delivery, Duration::ZERO, configure)
+    }
+
+    /// The same; when it is told to shut down, it drains within `drain`.
+    pub(crate) fn start_draining(
+        delivery: Delivery,
+        drain: Duration,
+        configure: impl FnOnce(HubBuilder) -> HubBuilder,
+    ) -> Self {
+        let builder = Hub::builder().limits(wide_limits()).shards(2).delivery(delivery);
+        let hub = configure(builder).build().expect("a hub needs only threads");
+        let runtime = runtime();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let (shutdown, is_shut_down) = oneshot::channel::<()>();
+        let served = runtime.spawn({
+            let hub = hub.clone();
+            async move {
+                let shutdown = async { drop(is_shut_down.await) };
+                hub.serve(vec![listener], shutdown, drain).await
+            }
+        });
+        Self { hub, address, runtime: Some(runtime), shutdown: Some(shutdown), served: Some(served) }
+    }
+
+    /// Publishes in process.
+    #[track_caller]
+    pub(crate) fn publish(&self, topic: &str, data: impl Into<String>) -> Published {
+        self.publish_all_of(Publication::new(parse_topic(topic), data))
+    }
+
+    /// Publishes in process.
+    #[track_caller]
+    pub(crate) fn publish_all_of(&self, publication: Publication) -> Published {
+        let topic = publication.topic.clone();
+        let published = self.block_on(self.hub.publish(publication));
+        published.unwrap_or_else(|error| panic!("publishing on {topic}: {error}"))
+    }
+
+    /// A connection for requests.
+    #[track_caller]
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        self.hub.counters()
+    }
+
+    /// Sessions of either way, now.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.counters().sessions_direct.get() + self.counters().sessions_body.get()
+    }
+
+    /// Waits for `future`, at most as long as any wait may last.
+    #[track_caller]
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let runtime = self.runtime.as_ref().expect("it is there until it is dropped");
+        let outcome = runtime.block_on(async { tokio::time::timeout(DEADLINE, future).await });
+        outcome.unwrap_or_else(|_| panic!("waited {DEADLINE:?} for the hub"))
+    }
+
+    /// Tells it to shut down, and waits until it has.
+    pub(crate) fn shut_down(&mut self) {
+        drop(self.shutdown.take());
+        let served = self.served.take().expect("a hub is shut down once");
+        let ended = self.block_on(served).expect("serving does not panic");
+        ended.expect("serving ends well");
+    }
+
+    /// Runs `future` beside the test.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.as_ref().expect("it is there until it is dropped").spawn(future);
+    }
+}
+
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("the system has two threads more")
+}
+
+pub(crate) fn parse_topic(raw: &str) -> Topic {
+    Topic::parse(raw).unwrap_or_else(|error| panic!("the test has a bad topic: {error}"))
+}

@@ -1,0 +1,92 @@
+//! What the scenarios share: hubs, readers, publishers, and patience with an end.
+
+pub(crate) mod child;
+pub(crate) mod client;
+pub(crate) mod dechunk;
+pub(crate) mod hub;
+pub(crate) mod reader;
+pub(crate) mod seed;
+
+use std::fmt::Debug;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// No wait is longer.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A binary megabyte.
+pub(crate) const MIB: usize = 1024 * 1024;
+
+/// Makes two tests of each scenario, one for each way out. A scenario is a function of a `Delivery`.
+macro_rules! over_both_ways {
+    ($($scenario:ident),+ $(,)?) => {
+        mod direct {
+            $(#[test] fn $scenario() { super::$scenario(tidings::Delivery::Direct); })+
+        }
+        mod body {
+            $(#[test] fn $scenario() { super::$scenario(tidings::Delivery::Body); })+
+        }
+    };
+}
+pub(crate) use over_both_ways;
+
+/// Looks again and again until `is_so`.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} until {what}");
+        // Nobody unparks this thread: it leaves the processor to those it waits for.
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// Looks again and again until `look` answers `want`.
+#[track_caller]
+pub(crate) fn eventually_equal<T: PartialEq + Debug>(what: &str, want: &T, mut look: impl FnMut() -> T) {
+    let mut last = look();
+    let deadline = Instant::now() + DEADLINE;
+    while last != *want {
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} until {what} is {want:?}, last it was {last:?}");
+        std::thread::park_timeout(Duration::from_millis(1));
+        last = look();
+    }
+}
+
+/// A connection to a hub that cannot block for ever.
+#[track_caller]
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, DEADLINE)
+        .unwrap_or_else(|error| panic!("connecting to {address}: {error}"));
+    stream.set_nodelay(true).expect("a socket takes TCP_NODELAY");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a time that is not zero");
+    stream.set_write_timeout(Some(DEADLINE)).expect("a time that is not zero");
+    stream
+}
+
+/// Ends a connection with RST: the other side learns nothing but that it is gone.
+pub(crate) fn reset(stream: TcpStream) {
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("a socket takes SO_LINGER");
+    drop(stream);
+}
+
+/// Lets this process have as many files open as it may.
+pub(crate) fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("the soft limit may be raised to the hard one");
+}
+
+/// `text` for a place in a query.
+pub(crate) fn percent_encode(text: &str) -> String {
+    text.bytes().map(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    }).collect()
+}
+
+/// What a reader gets of `data`: each of CR, LF and CRLF ends a line, and lines are joined by LF.
+pub(crate) fn as_read(data: &str) -> String {
+    data.replace("\r\n", "\n").replace('\r', "\n")
+}
