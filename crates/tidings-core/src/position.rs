@@ -4,6 +4,8 @@ use std::fmt;
 
 use tidings_wire::EventId;
 
+use crate::time::Timestamp;
+
 /// The place of an event within its epoch. The first event has 1; 0 stands before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
@@ -58,6 +60,13 @@ impl Epoch {
         let mut check = [b'0'; EPOCH_BYTES - TIME_DIGITS];
         write_base36(checksum(&bytes[..TIME_DIGITS]), &mut check);
         (is_base36 && bytes[TIME_DIGITS..] == check).then_some(Self(bytes))
+    }
+
+    /// When it began.
+    pub fn began_at(&self) -> Timestamp {
+        let digit = |byte: &u8| u64::from(char::from(*byte).to_digit(36).expect("both constructors put only digits of 36"));
+        let unix_micros = self.0[..TIME_DIGITS].iter().fold(0, |micros, byte| micros * BASE + digit(byte));
+        Timestamp::from_millis(unix_micros / 1000)
     }
 
     /// As it stands in an id.
@@ -144,6 +153,11 @@ mod tests {
     fn epochs_are_ordered_in_time() {
         let times = [1, 35, 36, 1_795_464_000_000_000, 1_795_464_000_000_001, 2_000_000_000_000_000];
         assert!(times.map(Epoch::from_unix_micros).is_sorted());
+    }
+
+    #[test]
+    fn an_epoch_knows_when_it_began() {
+        assert_eq!(Epoch::from_unix_micros(1_795_464_000_123_456).began_at(), Timestamp::from_millis(1_795_464_000_123));
     }
 
     #[test]

@@ -141,6 +141,8 @@ impl Log {
             && raw.bytes().all(|byte| byte.is_ascii_digit());
         let at = is_time.then(|| raw.parse().ok()).flatten().map(Timestamp::from_millis);
         match at {
+            // What was published before this history began is gone with the one before it.
+            Some(at) if at < context.epoch.began_at() => Err(ResetReason::Expired),
             // A time to come was never given out.
             Some(at) if at <= context.now.max(self.times.latest()) => self.since(selectors, at),
             _ => Err(ResetReason::Unknown),

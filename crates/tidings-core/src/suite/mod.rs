@@ -81,6 +81,7 @@ scenarios! {
         a_time_finds_what_was_published_since,
         the_last_events_are_those_a_reader_can_be_given,
         an_id_that_is_a_time_finds_its_place,
+        a_time_before_the_epoch_is_gone_with_the_history_before_it,
         a_time_mark_stands_between_what_was_and_what_comes;
     finite:
         an_end_comes_after_the_last_event,

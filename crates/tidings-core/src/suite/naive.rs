@@ -172,6 +172,9 @@ impl Naive {
                     Some(position) => position.sequence,
                     None => match (own, raw.parse()) {
                         (Some(place), _) => place,
+                        (None, Ok(ms)) if Timestamp::from_millis(ms) < epoch.began_at() => {
+                            return Err(ResetReason::Expired);
+                        }
                         (None, Ok(ms)) => return self.since(selectors, Timestamp::from_millis(ms)),
                         (None, Err(_)) => return Err(ResetReason::Unknown),
                     },

@@ -182,6 +182,16 @@ pub(super) fn an_id_that_is_a_time_finds_its_place(make: MakeEngine<'_>) {
     }
 }
 
+pub(super) fn a_time_before_the_epoch_is_gone_with_the_history_before_it(make: MakeEngine<'_>) {
+    let options = SuiteOptions { ids_resolve_by_time: true, ..SuiteOptions::default() };
+    let world = World::with_options(make, options);
+    world.publish("clock");
+    let began = world.engine.epoch().began_at().as_millis();
+    let before = (began - 1).to_string();
+    assert_eq!(world.replay(&["clock"], from_id(&before)), (Some(ResetReason::Expired), vec![1]));
+    assert_eq!(world.replay(&["clock"], from_id(&began.to_string())), (None, vec![1]));
+}
+
 pub(super) fn a_time_mark_stands_between_what_was_and_what_comes(make: MakeEngine<'_>) {
     let options = SuiteOptions { ids_resolve_by_time: true, ..SuiteOptions::default() };
     let mut world = World::with_options(make, options);
