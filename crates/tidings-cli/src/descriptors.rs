@@ -34,14 +34,8 @@ fn raise(before: Rlimit) -> usize {
     let mut after = before;
     after.current = before.maximum;
     // Some systems name no maximum and then refuse it: the old limit holds on.
-    let held = if setrlimit(Resource::Nofile, after).is_ok() {
-        after
-    } else {
-        before
-    };
-    held.current.map_or(usize::MAX, |descriptors| {
-        usize::try_from(descriptors).unwrap_or(usize::MAX)
-    })
+    let held = if setrlimit(Resource::Nofile, after).is_ok() { after } else { before };
+    held.current.map_or(usize::MAX, |descriptors| usize::try_from(descriptors).unwrap_or(usize::MAX))
 }
 
 /// The descriptors less the reserve. Where not even that is there, half of them: a small hub is better than none.

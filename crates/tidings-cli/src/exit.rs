@@ -42,18 +42,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// It failed while running.
     pub(crate) fn running(message: impl fmt::Display) -> Self {
-        Self {
-            exit: Exit::Failed,
-            message: message.to_string(),
-        }
+        Self { exit: Exit::Failed, message: message.to_string() }
     }
 
     /// It was used or configured wrongly.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self {
-            exit: Exit::Usage,
-            message: message.to_string(),
-        }
+        Self { exit: Exit::Usage, message: message.to_string() }
     }
 }
 
@@ -69,10 +63,7 @@ mod tests {
 
     #[test]
     fn the_codes_are_those_of_the_contract() {
-        assert_eq!(
-            [Exit::Done, Exit::Failed, Exit::Usage].map(Exit::code),
-            [0, 1, 2]
-        );
+        assert_eq!([Exit::Done, Exit::Failed, Exit::Usage].map(Exit::code), [0, 1, 2]);
         assert_eq!(Failure::running("x").exit, Exit::Failed);
         assert_eq!(Failure::usage("x").exit, Exit::Usage);
     }

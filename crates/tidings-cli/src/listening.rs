@@ -161,9 +161,7 @@ const BACKLOG: i32 = 4096;
 /// Why a port cannot be had, and what to do about it.
 fn cannot_listen(flag: &str, address: SocketAddr, error: &io::Error) -> String {
     let advice = match error.kind() {
-        ErrorKind::AddrInUse => {
-            "another program has this port; stop it, or choose another port (0 takes any free one)"
-        }
+        ErrorKind::AddrInUse => "another program has this port; stop it, or choose another port (0 takes any free one)",
         ErrorKind::PermissionDenied => {
             "ports below 1024 are kept for privileged programs; choose another port, or grant CAP_NET_BIND_SERVICE"
         }

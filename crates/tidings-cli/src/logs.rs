@@ -13,12 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[command(next_help_heading = "Logs")]
 pub(crate) struct LogFlags {
     /// How the log on stderr is written
-    #[arg(
-        long,
-        env = "TIDINGS_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
+    #[arg(long, env = "TIDINGS_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 
     /// How much is logged: off, error, warn, info, debug or trace; also by part, as in
@@ -44,16 +39,12 @@ pub(crate) enum LogFormat {
 
 /// Logs from now on.
 pub(crate) fn start(flags: &LogFlags) {
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(false)
-        .with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr);
     let lines = match flags.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    tracing_subscriber::registry()
-        .with(lines.with_filter(flags.log_level.clone()))
-        .init();
+    tracing_subscriber::registry().with(lines.with_filter(flags.log_level.clone())).init();
 }
 
 fn parse_level(raw: &str) -> Result<Targets, String> {

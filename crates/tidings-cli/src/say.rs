@@ -62,8 +62,6 @@ fn judge(written: io::Result<()>) -> Result<Reader, Failure> {
     match written {
         Ok(()) => Ok(Reader::There),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(error) => Err(Failure::running(format!(
-            "stdout cannot be written: {error}"
-        ))),
+        Err(error) => Err(Failure::running(format!("stdout cannot be written: {error}"))),
     }
 }

@@ -17,13 +17,8 @@ impl StopSignals {
     /// # Errors
     /// When the system does not let it.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let open = |kind| {
-            signal(kind).map_err(|error| Failure::running(format!("no signals: {error}")))
-        };
-        Ok(Self {
-            terminate: open(SignalKind::terminate())?,
-            interrupt: open(SignalKind::interrupt())?,
-        })
+        let open = |kind| signal(kind).map_err(|error| Failure::running(format!("no signals: {error}")));
+        Ok(Self { terminate: open(SignalKind::terminate())?, interrupt: open(SignalKind::interrupt())? })
     }
 
     /// Waits for the next one of either.

@@ -75,10 +75,11 @@ pub trait Engine: Send + Sync + 'static {
     fn usage(&self, now: Timestamp) -> EngineUsage;
 }
 
-/// Somebody who wants to know of commits: a shard that may sleep.
+/// Somebody who wants to know of commits: shards that may sleep.
 pub trait CommitListener: Send + Sync {
-    /// Something was committed. Must be quick: it runs before the publisher has its answer.
-    fn on_commit(&self);
+    /// `topic` got a record, and all up to `tail` is committed. Must be quick: it runs before the publisher has its
+    /// answer.
+    fn on_commit(&self, topic: &Topic, tail: Sequence);
 }
 
 /// What became of a publication.

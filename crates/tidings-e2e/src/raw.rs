@@ -64,6 +64,12 @@ impl RawStream {
         }
     }
 
+    /// Waits until `text` has come.
+    #[track_caller]
+    pub fn wait_for_text(&mut self, text: &str) {
+        self.wait_for(&format!("{text:?}"), |bytes| String::from_utf8_lossy(bytes).contains(text).then_some(()));
+    }
+
     /// Waits for the head of the answer and gives its status.
     #[track_caller]
     pub fn status(&mut self) -> u16 {

@@ -168,12 +168,12 @@ fn a_hub_that_is_told_to_end_ends_its_streams_between_two_events_and_exits_with_
     let mut stream = RawStream::get(hub.address(), "/events/chat", &[]);
     assert_eq!(stream.status(), 200);
     hub.publish("/events/chat", "hello");
+    stream.wait_for_text("data: hello\n\n");
 
     hub.stop().expect_code(0);
     let bytes = stream.read_to_end();
     let text = String::from_utf8_lossy(&bytes);
-    let (_, rest) =
-        text.split_once("data: hello\n\n").unwrap_or_else(|| panic!("the event came whole before the end: {text:?}"));
+    let (_, rest) = text.split_once("data: hello\n\n").expect("it was waited for");
     assert!(rest.contains("retry: "), "when to come back: {text:?}");
     assert!(text.ends_with("0\r\n\r\n"), "the end is told, not cut: {text:?}");
 }

@@ -10,10 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use mio::{Poll, Waker};
 use tidings_core::session::Pace;
-use tidings_core::{Counters, Engine, Grants, GroupSpec, Limits, Sequence};
+use tidings_core::{CommitListener, Counters, Engine, Grants, GroupSpec, Limits, Sequence};
+use tidings_topic::Topic;
 use tidings_wire::Chunk;
 
 use crate::inbox::{Inbox, Joining, Message};
+use crate::interest::TopicHash;
 use crate::outbox::{EventStream, outbox};
 use crate::permit::Permit;
 use crate::shard::{Shard, WAKER_TOKEN};
@@ -95,7 +97,6 @@ impl Fanout {
             let poll = Poll::new()?;
             let inbox = Arc::new(Inbox::new(Waker::new(poll.registry(), WAKER_TOKEN)?));
             let sessions = Arc::new(AtomicUsize::new(0));
-            engine.listen(inbox.clone());
             let (its_inbox, its_count) = (Arc::clone(&inbox), Arc::clone(&sessions));
             let (engine, counters, options) = (Arc::clone(engine), Arc::clone(counters), options.clone());
             let thread = std::thread::Builder::new().name(format!("tidings-shard-{number}"));
@@ -104,6 +105,7 @@ impl Fanout {
             shards.push(ShardHandle { inbox, sessions });
         }
         let handle = FanoutHandle { shards: shards.into(), next: Arc::new(AtomicUsize::new(0)) };
+        engine.listen(Arc::new(handle.clone()));
         Ok(Self { handle, threads: Mutex::new(threads) })
     }
 
@@ -170,6 +172,15 @@ impl FanoutHandle {
             .map(|offset| &self.shards[first.wrapping_add(offset) % self.shards.len()])
             .min_by_key(|shard| shard.sessions.load(Ordering::Relaxed))
             .expect("there is at least one shard")
+    }
+}
+
+impl CommitListener for FanoutHandle {
+    fn on_commit(&self, topic: &Topic, tail: Sequence) {
+        let topic = TopicHash::of(topic.as_str());
+        for shard in &*self.shards {
+            shard.inbox.on_commit(topic, tail);
+        }
     }
 }
 

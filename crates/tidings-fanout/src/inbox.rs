@@ -1,15 +1,20 @@
 //! What others tell a shard, and how they wake it if it sleeps.
 
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mio::Waker;
-use tidings_core::CommitListener;
+use tidings_core::Sequence;
 
+use crate::fanout::Subscription;
+use crate::interest::{Interest, TopicHash};
 use crate::permit::Permit;
 use crate::way::Way;
-use crate::fanout::Subscription;
+
+/// So many commits that concern nobody in a shard may gather before it is woken all the same: it passes them over while
+/// they are still in the window, and a thousand at once for the price of one wake-up.
+const COMMITS_UNSEEN_MAX: u64 = 1024;
 
 /// A session's name in its shard: its place and, since places are used again, which use of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,31 +57,70 @@ pub(crate) struct Inbox {
     messages: Mutex<Vec<Message>>,
     waker: Waker,
     is_asleep: AtomicBool,
+    /// Something was committed that may concern a reader of this shard.
+    has_news: AtomicBool,
+    /// What the shard's readers want.
+    pub(crate) interest: Interest,
+    /// The shard has carried all up to here.
+    carried: AtomicU64,
 }
 
 impl Inbox {
     pub(crate) fn new(waker: Waker) -> Self {
-        Self { messages: Mutex::default(), waker, is_asleep: AtomicBool::new(false) }
+        Self {
+            messages: Mutex::default(),
+            waker,
+            is_asleep: AtomicBool::new(false),
+            has_news: AtomicBool::new(false),
+            interest: Interest::default(),
+            carried: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn send(&self, message: Message) {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        fence(Ordering::SeqCst);
         self.wake();
+    }
+
+    /// A record of `topic` is committed, and with it all up to `tail`.
+    pub(crate) fn on_commit(&self, topic: TopicHash, tail: Sequence) {
+        // A shard whose first reader of the topic comes in this moment looks at the tail itself before it sleeps: the
+        // fences here and in `fall_asleep` have an order, so one of the two sees the other.
+        fence(Ordering::SeqCst);
+        let unseen = tail.0.saturating_sub(self.carried.load(Ordering::Relaxed));
+        if unseen > COMMITS_UNSEEN_MAX || self.interest.covers(topic) {
+            self.has_news.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            self.wake();
+        }
+    }
+
+    /// Was there something committed for this shard since it was asked last?
+    pub(crate) fn take_news(&self) -> bool {
+        self.has_news.load(Ordering::Relaxed) && self.has_news.swap(false, Ordering::Relaxed)
+    }
+
+    /// The shard has carried all up to `position`.
+    pub(crate) fn set_carried(&self, position: Sequence) {
+        self.carried.store(position.0, Ordering::Relaxed);
     }
 
     pub(crate) fn take(&self, out: &mut Vec<Message>) {
         std::mem::swap(out, &mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    /// Is there something that the shard has not taken?
+    pub(crate) fn has_work(&self) -> bool {
+        self.has_news.load(Ordering::Relaxed)
+            || !self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// The shard says that it is about to sleep. It must look for work once more after this and before it sleeps:
     /// whoever brought some before saw it awake.
     pub(crate) fn fall_asleep(&self) {
         self.is_asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst); // pairs with the one in `wake`
+        fence(Ordering::SeqCst); // pairs with those of whoever brings work
     }
 
     /// The shard is awake and looks for work by itself.
@@ -85,20 +129,13 @@ impl Inbox {
     }
 
     fn wake(&self) {
-        // Either the shard sees what was brought when it looks the last time, or we see here that it sleeps: the two
-        // fences have an order. One system call for each sleep, whoever comes first; none while the shard is awake.
-        fence(Ordering::SeqCst);
+        // Either the shard sees what was brought when it looks the last time, or we see here that it sleeps: the fences
+        // before have an order. One system call for each sleep, whoever comes first; none while the shard is awake.
         if self.is_asleep.load(Ordering::Relaxed)
             && self.is_asleep.swap(false, Ordering::Relaxed)
             && let Err(error) = self.waker.wake()
         {
             tracing::error!(%error, "a shard cannot be woken");
         }
-    }
-}
-
-impl CommitListener for Inbox {
-    fn on_commit(&self) {
-        self.wake();
     }
 }

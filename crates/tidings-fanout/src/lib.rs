@@ -6,6 +6,7 @@
 mod door;
 mod fanout;
 mod inbox;
+mod interest;
 mod outbox;
 mod permit;
 mod shard;

@@ -99,7 +99,10 @@ mod tests {
             (&["tidings", "serve", "--heartbeat=15"], &["15", "--heartbeat", "expected", "15s"]),
             (&["tidings", "serve", "--history-bytes=1MB"], &["1MB", "--history-bytes", "MiB"]),
             (&["tidings", "serve", "--listen=:3000"], &[":3000", "--listen", "127.0.0.1:3000"]),
-            (&["tidings", "serve", "--cors-origin=https://a/b"], &["https://a/b", "--cors-origin", "https://app.example"]),
+            (
+                &["tidings", "serve", "--cors-origin=https://a/b"],
+                &["https://a/b", "--cors-origin", "https://app.example"],
+            ),
             (&["tidings", "serve", "--delivery=fast"], &["fast", "auto", "direct", "body"]),
             (&["tidings", "publish"], &["<TOPIC>"]),
             (&["tidings", "publish", "", "x"], &["<TOPIC>", "expected 1 to 4096 bytes"]),

@@ -18,7 +18,9 @@ mod tests {
 
     #[test]
     fn a_count_is_at_least_one() {
-        for (raw, want) in [("1", Some(1)), ("1000", Some(1000)), ("0", None), ("", None), ("+1", None), ("-1", None), ("1k", None)] {
+        for (raw, want) in
+            [("1", Some(1)), ("1000", Some(1000)), ("0", None), ("", None), ("+1", None), ("-1", None), ("1k", None)]
+        {
             assert_eq!(parse_count(raw).ok(), want, "{raw:?}");
         }
     }

@@ -35,15 +35,10 @@ pub(crate) fn parse_duration(raw: &str) -> Result<Duration, DurationError> {
         "" if number == 0 => 0,
         "" => return Err(DurationError::NoUnit),
         unit => {
-            return Err(DurationError::UnknownUnit {
-                unit: unit.to_owned(),
-            });
+            return Err(DurationError::UnknownUnit { unit: unit.to_owned() });
         }
     };
-    number
-        .checked_mul(unit_ms)
-        .map(Duration::from_millis)
-        .ok_or(DurationError::TooLong)
+    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or(DurationError::TooLong)
 }
 
 /// Digits, and what comes after them. The number is `None` when it is too large; all is when there is no digit.

@@ -94,22 +94,12 @@ pub(crate) struct AccessFlags {
 
     /// Origin whose pages may read answers, such as https://app.example, or * for all; repeat it for more. Pages of this
     /// machine may without it
-    #[arg(
-        long,
-        env = "TIDINGS_CORS_ORIGIN",
-        value_name = "ORIGIN",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "TIDINGS_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) cors_origin: Vec<CorsOrigin>,
 
     /// Origin whose pages may publish to a hub that is open on this machine only; repeat it for more. Pages of this
     /// machine may without it
-    #[arg(
-        long,
-        env = "TIDINGS_PUBLISH_ORIGIN",
-        value_name = "ORIGIN",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "TIDINGS_PUBLISH_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) publish_origin: Vec<Origin>,
 }
 
@@ -137,12 +127,7 @@ pub(crate) struct StreamFlags {
     pub(crate) retry: Duration,
 
     /// Which way out plain HTTP/1.1 takes
-    #[arg(
-        long,
-        env = "TIDINGS_DELIVERY",
-        value_name = "WAY",
-        default_value = "auto"
-    )]
+    #[arg(long, env = "TIDINGS_DELIVERY", value_name = "WAY", default_value = "auto")]
     pub(crate) delivery: Way,
 }
 
@@ -207,10 +192,8 @@ pub(crate) enum Way {
 }
 
 fn parse_address(raw: &str) -> Result<SocketAddr, String> {
-    raw.parse().map_err(|_| {
-        "expected an IP address and a port, as in 127.0.0.1:3000, [::1]:3000 or 0.0.0.0:3000"
-            .to_owned()
-    })
+    raw.parse()
+        .map_err(|_| "expected an IP address and a port, as in 127.0.0.1:3000, [::1]:3000 or 0.0.0.0:3000".to_owned())
 }
 
 #[cfg(test)]

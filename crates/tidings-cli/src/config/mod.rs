@@ -10,6 +10,7 @@ mod origin;
 mod plan;
 mod size;
 
+pub(crate) use count::parse_count;
 pub(crate) use duration::parse_duration;
 pub(crate) use flags::HubFlags;
 pub(crate) use plan::{Plan, Purpose};

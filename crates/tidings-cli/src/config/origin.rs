@@ -56,9 +56,7 @@ impl FromStr for Origin {
             let after = authority[at..].to_owned();
             return Err(OriginError::MoreThanHost { after });
         }
-        let is_foreign = |character: &char| {
-            !character.is_ascii_alphanumeric() && !"+-._:[]/".contains(*character)
-        };
+        let is_foreign = |character: &char| !character.is_ascii_alphanumeric() && !"+-._:[]/".contains(*character);
         if let Some(character) = raw.chars().find(is_foreign) {
             return Err(OriginError::Character { character });
         }

@@ -188,11 +188,23 @@ mod tests {
     #[test]
     fn each_flag_arrives() {
         let plan = serve(&[
-            "--listen=127.0.0.1:0,[::1]:0", "--admin-listen=0.0.0.0:9000", "--drain=1s", "--history-events=5",
-            "--history-bytes=1GiB", "--history-age=7d", "--open", "--cors-origin=https://a.example,*",
-            "--publish-origin=https://b.example", "--heartbeat=1m", "--retry=500ms", "--delivery=body",
-            "--max-connections=7", "--max-event-bytes=2KiB", "--max-topics-per-connection=3",
-            "--slow-client-timeout=5s", "--connection-lifetime=1h",
+            "--listen=127.0.0.1:0,[::1]:0",
+            "--admin-listen=0.0.0.0:9000",
+            "--drain=1s",
+            "--history-events=5",
+            "--history-bytes=1GiB",
+            "--history-age=7d",
+            "--open",
+            "--cors-origin=https://a.example,*",
+            "--publish-origin=https://b.example",
+            "--heartbeat=1m",
+            "--retry=500ms",
+            "--delivery=body",
+            "--max-connections=7",
+            "--max-event-bytes=2KiB",
+            "--max-topics-per-connection=3",
+            "--slow-client-timeout=5s",
+            "--connection-lifetime=1h",
         ]);
         assert_eq!(plan.listen.len(), 2);
         assert_eq!(plan.admin_listen, "0.0.0.0:9000".parse().ok());

@@ -34,15 +34,10 @@ pub(crate) fn parse_size(raw: &str) -> Result<usize, SizeError> {
         "" if number == 0 => 0,
         "" => return Err(SizeError::NoUnit),
         unit => {
-            return Err(SizeError::UnknownUnit {
-                unit: unit.to_owned(),
-            });
+            return Err(SizeError::UnknownUnit { unit: unit.to_owned() });
         }
     };
-    number
-        .checked_mul(unit_bytes)
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .ok_or(SizeError::TooLarge)
+    number.checked_mul(unit_bytes).and_then(|bytes| usize::try_from(bytes).ok()).ok_or(SizeError::TooLarge)
 }
 
 /// A size that something must fit into.

@@ -1,7 +1,8 @@
 //! A small client for HTTP/1.1 without TLS, as `publish` and `tail` need it: one connection for each request.
 //!
-//! `url` is where to, `problem` is what a hub says when it refuses. Does not retry, follow redirects or keep connections.
+//! `url` is where to, `channel_body` what is sent as it comes, `problem` what a hub says when it refuses. Does not retry, follow redirects or keep connections.
 
+mod channel_body;
 mod problem;
 mod url;
 
@@ -20,6 +21,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+pub(crate) use channel_body::ChannelBody;
 pub(crate) use problem::{Problem, retry_after};
 pub(crate) use url::{HttpUrl, encode};
 
@@ -47,12 +49,7 @@ pub(crate) enum HttpError {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The beginning of a request for `target`, a path with any query, at the host of `url`.
-pub(crate) fn request(
-    method: Method,
-    url: &HttpUrl,
-    target: &str,
-    token: Option<&Token>,
-) -> http::request::Builder {
+pub(crate) fn request(method: Method, url: &HttpUrl, target: &str, token: Option<&Token>) -> http::request::Builder {
     let mut request = Request::builder()
         .method(method)
         .uri(target)
@@ -74,10 +71,8 @@ where
     B::Error: std::error::Error + Send + Sync,
 {
     let socket = connect(url).await?;
-    let no_answer = |error: hyper::Error| HttpError::NoAnswer {
-        address: url.authority().to_owned(),
-        reason: with_causes(&error),
-    };
+    let no_answer =
+        |error: hyper::Error| HttpError::NoAnswer { address: url.authority().to_owned(), reason: with_causes(&error) };
     let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(no_answer)?;
     // Ends with the answer: the sender is dropped below, and hyper then keeps the connection for this request alone.
     tokio::spawn(connection);
@@ -85,10 +80,7 @@ where
 }
 
 async fn connect(url: &HttpUrl) -> Result<TcpStream, HttpError> {
-    let unreachable = |source| HttpError::Unreachable {
-        address: url.authority().to_owned(),
-        source,
-    };
+    let unreachable = |source| HttpError::Unreachable { address: url.authority().to_owned(), source };
     let connecting = TcpStream::connect((url.host(), url.port()));
     let socket = timeout(CONNECT_TIMEOUT, connecting)
         .await

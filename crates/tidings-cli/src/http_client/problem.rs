@@ -39,11 +39,7 @@ impl Problem {
     }
 
     fn of(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Self {
-        Self {
-            status,
-            told: serde_json::from_slice(body).unwrap_or_default(),
-            retry_after: retry_after(headers),
-        }
+        Self { status, told: serde_json::from_slice(body).unwrap_or_default(), retry_after: retry_after(headers) }
     }
 }
 

@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_hub_may_live_below_a_prefix() {
-        for (hub, want) in [("http://h", "/events/t"), ("http://h/", "/events/t"), ("http://h/live/", "/live/events/t")] {
+        for (hub, want) in [("http://h", "/events/t"), ("http://h/", "/events/t"), ("http://h/live/", "/live/events/t")]
+        {
             let got = HttpUrl::parse(hub).map(|url| url.below("/events/t"));
             assert_eq!(got.as_deref(), Ok(want), "{hub}");
         }

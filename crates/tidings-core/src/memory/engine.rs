@@ -98,6 +98,7 @@ impl MemoryEngine {
         }
         let (first, end) = self.records(publication, at);
         let position = Position { epoch: self.epoch, sequence: first.sequence };
+        let topic = first.topic.clone();
         let answer = Appended { position, id: first.id.clone(), is_repeat: false };
         self.commit(&mut self.log_mut(), [Some(first), end].into_iter().flatten(), now);
         if let Some(claim) = claim {
@@ -106,7 +107,7 @@ impl MemoryEngine {
         drop(keys);
 
         // After the turn is over: woken readers would only queue behind us.
-        self.tell_listeners();
+        self.tell_listeners(&topic);
         Ok(answer)
     }
 
@@ -125,19 +126,19 @@ impl MemoryEngine {
         (Arc::new(Record::event(position, publication, at)), Some(Arc::new(end)))
     }
 
-    fn delete_now(&self, topic: Topic, now: Timestamp) -> bool {
+    fn delete_now(&self, topic: &Topic, now: Timestamp) -> bool {
         let turn = self.take_turn();
         let mut log = self.log_mut();
         log.trim(now);
         let position = self.next_position();
-        if !log.delete(&topic, position.sequence) {
+        if !log.delete(topic, position.sequence) {
             return false;
         }
-        let deleted = Record::deleted(position, topic, log.times.of_commit(now));
+        let deleted = Record::deleted(position, topic.clone(), log.times.of_commit(now));
         self.commit(&mut log, [Arc::new(deleted)], now);
         drop(log);
         drop(turn);
-        self.tell_listeners();
+        self.tell_listeners(topic);
         true
     }
 
@@ -155,10 +156,10 @@ impl MemoryEngine {
         Position { epoch: self.epoch, sequence: self.tail().next() }
     }
 
-    fn tell_listeners(&self) {
+    fn tell_listeners(&self, topic: &Topic) {
         let listeners = Arc::clone(&self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
         for listener in listeners.iter() {
-            listener.on_commit();
+            listener.on_commit(topic, self.tail());
         }
     }
 
@@ -226,7 +227,7 @@ impl Engine for MemoryEngine {
     }
 
     fn delete(&self, topic: Topic, now: Timestamp) -> EngineFuture<'_, Result<bool, EngineError>> {
-        Box::pin(future::ready(Ok(self.delete_now(topic, now))))
+        Box::pin(future::ready(Ok(self.delete_now(&topic, now))))
     }
 
     fn ended_through(&self, selectors: &SelectorSet) -> Option<Sequence> {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use super::MakeEngine;
 use super::world::{World, publication, set, wait};
+use tidings_topic::Topic;
+
 use crate::engine::{CommitListener, Engine};
 use crate::limits::HistoryLimits;
 use crate::position::Sequence;
@@ -97,12 +99,13 @@ pub(super) fn listeners_are_told_of_each_commit(make: MakeEngine<'_>) {
         told: AtomicU64,
     }
     impl CommitListener for Count {
-        fn on_commit(&self) {
+        fn on_commit(&self, topic: &Topic, tail: Sequence) {
             let told = self.told.fetch_add(1, Ordering::SeqCst) + 1;
-            assert!(self.engine.tail() >= Sequence(told), "told of a commit that cannot be seen");
+            assert_eq!(tail, Sequence(told), "it is told of the newest commit");
+            assert!(self.engine.tail() >= tail, "told of a commit that cannot be seen");
             let mut records = Vec::new();
             self.engine.committed(Sequence(told - 1), usize::MAX, &mut records).expect("it is at hand");
-            assert!(!records.is_empty());
+            assert_eq!(records.iter().map(|record| &record.topic).collect::<Vec<_>>(), [topic]);
         }
     }
     let world = World::new(make);

@@ -80,6 +80,7 @@ impl Shard {
             }
         }
         self.position = through;
+        self.inbox.set_carried(through);
         let mut dirty_groups = std::mem::take(&mut self.dirty_groups);
         for group_key in dirty_groups.drain(..) {
             self.deliver_to_group(group_key, before);
@@ -145,6 +146,7 @@ impl Shard {
             }
         }
         self.position = window_start.max(position);
+        self.inbox.set_carried(self.position);
     }
 }
 

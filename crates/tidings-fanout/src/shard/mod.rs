@@ -69,11 +69,14 @@ impl Shard {
         counters: Arc<Counters>,
         options: FanoutOptions,
     ) -> Self {
+        let position = engine.tail();
+        inbox.set_carried(position);
         Self {
+            roster: Roster::new(Arc::clone(&inbox)),
             poll,
             inbox,
             session_count,
-            position: engine.tail(),
+            position,
             engine,
             counters,
             pace: options.pace(),
@@ -81,7 +84,6 @@ impl Shard {
             heartbeat: Chunk::build(COMMENT.len(), |out| out.extend_from_slice(COMMENT)),
             began: Instant::now(),
             now: Tick(0),
-            roster: Roster::new(),
             timers: Timers::new(),
             runnable: VecDeque::new(),
             pages: Pages::default(),
@@ -112,6 +114,7 @@ impl Shard {
                 self.on_socket(event);
             }
             self.inbox.take(&mut messages);
+            self.inbox.take_news();
             // The place of whoever joins was resolved before this: the shard must not stand before it.
             self.deliver_through(self.engine.tail());
             for message in messages.drain(..) {
@@ -133,7 +136,9 @@ impl Shard {
             return Some(Duration::ZERO);
         }
         self.inbox.fall_asleep();
-        if self.engine.tail() > self.position || !self.inbox.is_empty() {
+        // A publisher that committed before it could see a new topic of ours has not told us.
+        let may_have_missed = self.roster.take_is_wider() && self.engine.tail() > self.position;
+        if may_have_missed || self.inbox.has_work() {
             return Some(Duration::ZERO);
         }
         self.timers.next_due().map(|due| Duration::from_millis(due.0.saturating_sub(self.now.0)))

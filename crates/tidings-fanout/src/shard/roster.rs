@@ -1,6 +1,7 @@
 //! Who is in a shard: its sessions, their groups, and which group wants which topic.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use slab::Slab;
 use tidings_core::group::Group;
@@ -8,7 +9,7 @@ use tidings_core::session::{Session, Tick};
 use tidings_core::{Counters, GroupSpec};
 use tidings_topic::Index;
 
-use crate::inbox::SessionKey;
+use crate::inbox::{Inbox, SessionKey};
 use crate::permit::Permit;
 use crate::way::Way;
 
@@ -37,11 +38,17 @@ pub(crate) struct Roster {
     pub(crate) groups: Slab<Group<SessionKey>>,
     by_spec: HashMap<GroupSpec, u32>,
     pub(crate) index: Index<u32>,
+    /// Publishers see there what the groups want.
+    inbox: Arc<Inbox>,
+    /// A group was added since the shard asked last.
+    is_wider: bool,
 }
 
 impl Roster {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
         Self {
+            inbox,
+            is_wider: false,
             entries: Slab::new(),
             generation: 0,
             groups: Slab::new(),
@@ -119,6 +126,7 @@ impl Roster {
         if self.groups[group].exit() {
             let spec = self.groups.remove(group).spec;
             self.index.remove(&spec.selectors, entry.group);
+            self.inbox.interest.remove(&spec.selectors);
             self.by_spec.remove(&spec);
         }
         if self.entries.is_empty() {
@@ -133,8 +141,15 @@ impl Roster {
         }
         let group = narrow(self.groups.insert(Group::new(spec.clone())));
         self.index.insert(&spec.selectors, group);
+        self.inbox.interest.add(&spec.selectors);
+        self.is_wider = true;
         self.by_spec.insert(spec, group);
         group
+    }
+
+    /// Do the groups want more topics than when this was asked last?
+    pub(crate) fn take_is_wider(&mut self) -> bool {
+        std::mem::take(&mut self.is_wider)
     }
 
     /// After a crowd has left, nothing of it stays.

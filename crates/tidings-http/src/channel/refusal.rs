@@ -28,8 +28,10 @@ pub enum Refusal {
     TooMany,
 }
 
-PLACEHOLDER
-/// other status would end its `EventSource` for good; everybody else gets 429 or 503 and `Retry-After`.
+/// Sends a request away for a while, counted, with the CORS headers that its page needs.
+///
+/// A browser that wants a stream gets one that ends, for any other status would end its `EventSource` for good;
+/// everybody else gets 429 or 503 and `Retry-After`.
 pub fn refuse(state: &HttpState, parts: &Parts, why: Refusal) -> Response {
     let mut response = refusal(parts, why);
     cors::apply(&state.config.cors, &parts.headers, response.headers_mut());

@@ -7,5 +7,6 @@ mod connection;
 mod io;
 mod porter;
 mod server;
+mod workers;
 
 pub use server::Server;

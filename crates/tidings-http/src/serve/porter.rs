@@ -10,18 +10,18 @@ use std::time::SystemTime;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, request};
 use tidings_fanout::{Admission, Admitted, Arrival, Porter};
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Connection};
+use super::workers::Workers;
 use crate::config::Delivery;
 use crate::{HttpState, Prepared};
 
 /// The hub at its own door.
 pub(super) struct HubPorter {
     pub(super) state: Arc<HttpState>,
-    pub(super) runtime: Handle,
+    pub(super) workers: Arc<Workers>,
     pub(super) connections: TaskTracker,
     pub(super) closing: CancellationToken,
 }
@@ -47,7 +47,7 @@ impl Porter for HubPorter {
 
     fn pass_on(&self, arrival: Arrival) {
         let connection = Connection { state: Arc::clone(&self.state), closing: self.closing.clone() };
-        self.connections.spawn_on(connection::serve(connection, arrival), &self.runtime);
+        self.connections.spawn_on(connection::serve(connection, arrival), self.workers.next());
     }
 }
 

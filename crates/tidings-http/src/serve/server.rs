@@ -3,16 +3,17 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tidings_core::Phase;
 use tidings_fanout::{ConnectionGate, Door};
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::porter::HubPorter;
+use super::workers::Workers;
 use crate::HttpState;
 
 /// The open listeners of a hub. Closes them when it is dropped; connections then end as soon as they can.
@@ -22,20 +23,22 @@ pub struct Server {
     door: Door,
     connections: TaskTracker,
     closing: CancellationToken,
+    /// They end last: the fields are dropped in this order.
+    _workers: Arc<Workers>,
 }
 
 impl Server {
-    /// Accepts from `listeners` from now on. Must be called within a Tokio runtime, which serves what does not go the
-    /// direct way.
+    /// Accepts from `listeners` from now on; what does not go the direct way is served by threads of its own.
     ///
     /// # Errors
-    /// When a listener cannot be prepared, or the system gives no poll or thread.
+    /// When a listener cannot be prepared, or the system gives no poll, runtime or thread.
     pub fn open(listeners: Vec<TcpListener>, state: Arc<HttpState>) -> io::Result<Self> {
         let gate = ConnectionGate::new(state.config.limits.connections_max);
+        let workers = Arc::new(Workers::start(available_parallelism().map_or(1, usize::from))?);
         let (connections, closing) = (TaskTracker::new(), CancellationToken::new());
         let porter = HubPorter {
             state: Arc::clone(&state),
-            runtime: Handle::current(),
+            workers: Arc::clone(&workers),
             connections: connections.clone(),
             closing: closing.clone(),
         };
@@ -48,7 +51,7 @@ impl Server {
             state.config.limits.clone(),
         )?;
         state.phase.advance(Phase::Ready);
-        Ok(Self { state, gate, door, connections, closing })
+        Ok(Self { state, gate, door, connections, closing, _workers: workers })
     }
 
     /// Connections that are open now.

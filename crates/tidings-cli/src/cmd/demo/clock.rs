@@ -53,7 +53,7 @@ fn until_next_second(now: Timestamp) -> Duration {
 
 /// By RFC 3339, with the offset that holds here now. The zone is asked for each time: a traveller's changes.
 fn local_time(now: Timestamp) -> String {
-    let local = now.to_zoned(TimeZone::system());
+    let local = now.to_zoned_datetime(TimeZone::system());
     local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 

@@ -95,7 +95,8 @@ impl ChildHub {
     pub(crate) fn memory(&self) -> usize {
         let path = format!("/proc/{}/smaps_rollup", self.process.id());
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let kib = text.lines().find_map(|line| line.strip_prefix("Anonymous:")?.strip_suffix("kB")?.trim().parse().ok());
+        let kib: Option<usize> =
+            text.lines().find_map(|line| line.strip_prefix("Anonymous:")?.strip_suffix("kB")?.trim().parse().ok());
         1024 * kib.unwrap_or_else(|| panic!("{path} has no Anonymous: {text}"))
     }
 

@@ -158,6 +158,15 @@ impl Client {
         self.bytes
     }
 
+    /// Waits for bytes and takes them as they are.
+    #[track_caller]
+    pub(crate) fn read_some(&mut self) -> Vec<u8> {
+        if self.bytes.is_empty() {
+            assert!(self.read_more(), "the connection ended");
+        }
+        std::mem::take(&mut self.bytes)
+    }
+
     /// Says that nothing more is sent.
     pub(crate) fn finish(&self) {
         self.stream.shutdown(std::net::Shutdown::Write).expect("the connection is open");

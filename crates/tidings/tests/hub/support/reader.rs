@@ -1,6 +1,7 @@
 //! A reader as an EventSource is one, but under control to the byte: it connects, reads so many bytes, is cut, and
 //! comes back with the last id it has seen.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -264,20 +265,18 @@ impl Reader {
     }
 
     #[track_caller]
-    fn take_in(&mut self, mut bytes: &[u8]) {
+    fn take_in(&mut self, bytes: &[u8]) {
         let link = self.link.as_mut().expect("it is connected");
-        let mut rest = Vec::new();
+        let mut body = Cow::Borrowed(bytes);
         if link.head.is_none() {
             link.head_bytes.extend_from_slice(bytes);
             let Some((head, len)) = Head::parse(&link.head_bytes) else { return };
             check_stream(&head, &self.target);
-            rest.extend_from_slice(&link.head_bytes[len..]);
-            link.head_bytes = Vec::new();
+            body = std::mem::take(&mut link.head_bytes).split_off(len).into();
             link.head = Some(head);
-            bytes = &rest;
         }
-        let mut payload = Vec::with_capacity(bytes.len());
-        if let Err(fault) = link.dechunker.push(bytes, &mut payload) {
+        let mut payload = Vec::with_capacity(body.len());
+        if let Err(fault) = link.dechunker.push(&body, &mut payload) {
             panic!("{}: bad framing: {fault}", self.target);
         }
         self.decoder.push(&payload);
