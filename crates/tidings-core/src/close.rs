@@ -1,4 +1,4 @@
-//! Why a session ended. Each reason is a metric label, a log field and a row of docs/resuming.md.
+//! Why a session ended. Each reason is a metric label, a log field and a row of docs/why-streams-end.md.
 
 use std::fmt;
 
@@ -42,5 +42,20 @@ close_reasons! {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_row_in_the_docs() {
+        let docs = include_str!("../../../docs/why-streams-end.md");
+        for reason in CloseReason::ALL {
+            assert!(docs.contains(&format!("| `{reason}` |")), "docs/why-streams-end.md has no row for {reason}");
+        }
+        let rows = docs.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(rows, CloseReason::ALL.len(), "a row of docs/why-streams-end.md is of no reason");
     }
 }

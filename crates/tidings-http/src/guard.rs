@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Version};
 
 use crate::config::HttpConfig;
 use crate::header_text::{is_loopback_authority, is_loopback_origin};
-use crate::respond::{Fault, Problem};
+use crate::problem::{Fault, Problem};
 
 /// May this request be answered at all?
 ///

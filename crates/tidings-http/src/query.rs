@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::respond::Fault;
+use crate::problem::Fault;
 
 /// The parameters of a query, in order, with names and values decoded. A pair without `=` has an empty value.
 ///

@@ -7,136 +7,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderValue, StatusCode, Version};
 use serde::Serialize;
 use tidings_core::{AppendError, Counters, EngineError};
 
-/// What a request said wrong: where, what, and what would have been right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The parameter, header or key at fault; `body` and `topic` for these.
-    pub field: Cow<'static, str>,
-    /// What came, cut to 100 bytes.
-    pub value: Option<String>,
-    /// What is wrong with it.
-    pub detail: Cow<'static, str>,
-    /// What would have been right.
-    pub expected: Cow<'static, str>,
-}
-
-impl Fault {
-    /// A fault in `field`, whose value needs no repeating.
-    pub fn new(
-        field: impl Into<Cow<'static, str>>,
-        detail: impl Into<Cow<'static, str>>,
-        expected: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self { field: field.into(), value: None, detail: detail.into(), expected: expected.into() }
-    }
-
-    /// The same fault, with the value that came.
-    pub fn with_value(self, value: &str) -> Self {
-        Self { value: Some(cut(value)), ..self }
-    }
-}
-
-/// Why a request is not answered as it wished.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// 400: it cannot be understood.
-    Invalid(Fault),
-    /// 401: the hub is closed, and it brings no token.
-    Unauthorized,
-    /// 403: it came through a proxy, and an open loopback hub would be exposed by it.
-    Proxied {
-        /// The header that says so.
-        header: String,
-    },
-    /// 403: a page of another site wants to publish.
-    ForeignOrigin {
-        /// That site.
-        origin: String,
-    },
-    /// 404: there is no such path.
-    NoSuchPath {
-        /// That path.
-        path: String,
-    },
-    /// 404: there is nothing of this topic.
-    NoSuchTopic {
-        /// That topic.
-        topic: String,
-    },
-    /// 405: the path has no such method.
-    Method {
-        /// That method.
-        method: Method,
-        /// What it has.
-        allow: &'static str,
-    },
-    /// 406: it does not take what there is.
-    NotAcceptable {
-        /// What it takes.
-        accept: String,
-    },
-    /// 408: its body stalled.
-    BodyTimeout {
-        /// How long it may.
-        timeout: Duration,
-    },
-    /// 413: its data are too long.
-    TooLarge {
-        /// How long they may be.
-        bytes_max: usize,
-    },
-    /// 415: its body is compressed.
-    Encoded {
-        /// How.
-        encoding: String,
-    },
-    /// 421: it is for another host than this machine's own.
-    Misdirected {
-        /// That host.
-        host: String,
-    },
-    /// The history did not take it: see [`AppendError`].
-    Append(AppendError),
-    /// 503: the history cannot be asked.
-    Engine(EngineError),
-    /// 503: the hub is being shut down.
-    Draining {
-        /// When to try again, or elsewhere.
-        retry_after: Duration,
-    },
-    /// 503: there is no place for one more.
-    Full {
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// 429: this address has too many.
-    TooMany {
-        /// When to try again.
-        retry_after: Duration,
-    },
-}
-
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        Self::Invalid(fault)
-    }
-}
-
-impl From<AppendError> for Problem {
-    fn from(error: AppendError) -> Self {
-        Self::Append(error)
-    }
-}
-
-impl From<EngineError> for Problem {
-    fn from(error: EngineError) -> Self {
-        Self::Engine(error)
-    }
-}
+use crate::problem::{Fault, Problem, cut};
 
 impl Problem {
     /// The answer that says so. `version` is that of the request: after some problems an HTTP/1 connection must end.
@@ -288,21 +163,6 @@ pub(crate) fn whole_seconds(after: Duration) -> u64 {
     (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
 }
 
-/// Most bytes of a request's own value that an answer repeats.
-pub(crate) const VALUE_BYTES_MAX: usize = 100;
-
-/// `value`, no longer than [`VALUE_BYTES_MAX`].
-pub(crate) fn cut(value: &str) -> String {
-    if value.len() <= VALUE_BYTES_MAX {
-        return value.to_owned();
-    }
-    let mut text = value[..value.floor_char_boundary(VALUE_BYTES_MAX - ELLIPSIS.len())].to_owned();
-    text.push_str(ELLIPSIS);
-    text
-}
-
-const ELLIPSIS: &str = "…";
-
 /// When a hub that shuts down is expected back.
 const ENGINE_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -449,7 +309,7 @@ mod tests {
         check(Problem::ForeignOrigin { origin: text() }, 403, None);
         check(Problem::NoSuchPath { path: text() }, 404, None);
         check(Problem::NoSuchTopic { topic: text() }, 404, None);
-        check(Problem::Method { method: Method::PUT, allow: "GET" }, 405, None);
+        check(Problem::Method { method: http::Method::PUT, allow: "GET" }, 405, None);
         check(Problem::NotAcceptable { accept: text() }, 406, None);
         check(Problem::BodyTimeout { timeout: Duration::from_secs(30) }, 408, None);
         check(Problem::TooLarge { bytes_max: 1 }, 413, None);
@@ -458,12 +318,6 @@ mod tests {
         check(Problem::Draining { retry_after }, 503, Some("1"));
         check(Problem::Full { retry_after }, 503, Some("1"));
         check(Problem::TooMany { retry_after }, 429, Some("1"));
-    }
-
-    #[test]
-    fn a_long_value_is_cut_between_two_characters() {
-        assert_eq!(cut(&"é".repeat(50)), "é".repeat(50));
-        assert_eq!(cut(&"é".repeat(51)), format!("{}…", "é".repeat(48)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use http_body_util::BodyExt as _;
 use crate::admin::{health, readiness};
 use crate::channel;
 use crate::page::Asset;
-use crate::respond::Problem;
+use crate::problem::Problem;
 use crate::state::HttpState;
 use crate::{cors, guard, respond};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidings_core::{ResumeFrom, Timestamp};
 
-use crate::respond::Fault;
+use crate::problem::Fault;
 
 /// A whole number and its unit: `250ms`, `30s`, `10m`, `2h`, `7d`.
 pub(crate) fn parse_duration(raw: &str) -> Option<Duration> {

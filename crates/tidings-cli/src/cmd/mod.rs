@@ -76,7 +76,12 @@ mod tests {
             let Some(at) = line.find("tidings ").filter(|_| line.starts_with("  ")) else { continue };
             let command = line[at..].split("  ").next().unwrap_or_default();
             let command = command.split([';', '|', '<']).next().unwrap_or_default();
-            let words = command.split_whitespace().map(|word| word.trim_matches('\''));
+            // Every other part stands between single quotes and is one word.
+            let parts = command.split('\'').enumerate();
+            let words = parts.flat_map(|(at, part)| match at % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            });
             if let Err(error) = Arguments::try_parse_from(words) {
                 assert_eq!(error.kind(), ErrorKind::DisplayHelp, "{line}: {error}");
             }

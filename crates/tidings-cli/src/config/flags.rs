@@ -92,7 +92,7 @@ pub(crate) struct AccessFlags {
     #[arg(long, env = "TIDINGS_OPEN", value_parser = BoolishValueParser::new())]
     pub(crate) open: bool,
 
-    /// Origin whose pages may read answers, such as https://app.example, or * for all; repeat it for more. Pages of this
+    /// Origin whose pages may read answers, such as `https://app.example`, or `*` for all; repeat it for more. Pages of this
     /// machine may without it
     #[arg(long, env = "TIDINGS_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) cors_origin: Vec<CorsOrigin>,

@@ -41,7 +41,8 @@ impl HttpUrl {
         }
         let form = |reason: String| UrlError::Form { reason };
         let uri: Uri = raw.parse().map_err(|error: http::uri::InvalidUri| form(error.to_string()))?;
-        let given = uri.authority().ok_or_else(|| form("it has no host".into()))?;
+        let given = uri.authority().filter(|authority| !authority.host().is_empty());
+        let given = given.ok_or_else(|| form("it has no host".into()))?;
         if given.as_str().contains('@') {
             return Err(UrlError::User);
         }
@@ -76,8 +77,10 @@ impl HttpUrl {
     }
 
     /// Path and query, as a request asks for them.
-    pub(crate) fn target(&self) -> &str {
-        self.uri.path_and_query().map_or("/", |target| target.as_str())
+    pub(crate) fn target(&self) -> String {
+        let target = self.uri.path_and_query().map_or("", |target| target.as_str());
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        format!("{slash}{target}")
     }
 
     /// The target of a path below this URL, for a hub that has a prefix.
@@ -100,7 +103,7 @@ mod tests {
 
     fn check(raw: &str, host: &str, port: u16, authority: &str, target: &str) {
         let url = HttpUrl::parse(raw).unwrap_or_else(|error| panic!("{raw:?}: {error}"));
-        let got = (url.host(), url.port(), url.authority(), url.target());
+        let got = (url.host(), url.port(), url.authority(), &*url.target());
         assert_eq!(got, (host, port, authority, target), "{raw:?}");
     }
 

@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 
-use crate::respond::Problem;
+use crate::problem::Problem;
 use crate::state::HttpState;
 
 pub(crate) use health::{health, readiness};

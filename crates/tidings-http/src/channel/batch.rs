@@ -21,7 +21,7 @@ use crate::channel::in_order::{InOrder, Refused, Settled};
 use crate::channel::lines::{Line, Lines};
 use crate::channel::ndjson::parse_line;
 use crate::channel::publish::{Parameters, append_json_text, count};
-use crate::respond::{Fault, Problem};
+use crate::problem::{Fault, Problem};
 use crate::state::HttpState;
 
 /// What holds for all lines of a body.

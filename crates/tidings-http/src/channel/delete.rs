@@ -7,8 +7,8 @@ use http::request::Parts;
 
 use crate::channel::fields::{path_topic, single_topic};
 use crate::channel::publish::check_may_publish;
+use crate::problem::Problem;
 use crate::query::{parameters, set_once};
-use crate::respond::Problem;
 use crate::state::HttpState;
 
 /// Answers 204 when there was something to drop.

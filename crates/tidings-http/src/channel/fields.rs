@@ -8,8 +8,8 @@ use tidings_core::IdempotencyKey;
 use tidings_topic::{Selector, SelectorError, Topic};
 use tidings_wire::{EventId, EventType};
 
+use crate::problem::Fault;
 use crate::query::path_text;
-use crate::respond::Fault;
 use crate::time_text::parse_duration;
 
 /// The topic that the path names, decoded; nothing for `/events` itself.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tidings_core::engine::EngineFuture;
 use tidings_core::{AppendError, Appended};
 
-use crate::respond::Fault;
+use crate::problem::Fault;
 
 /// What became of one line.
 pub(super) struct Settled {
@@ -91,5 +91,77 @@ impl<'a> InOrder<'a> {
 
     fn front_is_done(&self) -> bool {
         matches!(self.0.front(), Some(Entry { state: State::Done(_), .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::{Arc, Mutex};
+    use std::task::Waker;
+
+    use tidings_core::{EngineError, Epoch, Position, Sequence};
+
+    use super::*;
+
+    /// An engine whose appends are done when the test says so.
+    #[derive(Default)]
+    struct SlowEngine {
+        asked: Mutex<Vec<u64>>,
+        done: Mutex<Vec<u64>>,
+    }
+
+    impl SlowEngine {
+        fn append(self: &Arc<Self>, line: u64) -> EngineFuture<'static, Result<Appended, AppendError>> {
+            let engine = Arc::clone(self);
+            let mut is_new = true;
+            Box::pin(poll_fn(move |_| {
+                if std::mem::take(&mut is_new) {
+                    engine.asked.lock().expect("no test panics with it").push(line);
+                }
+                if !engine.done.lock().expect("no test panics with it").contains(&line) {
+                    return Poll::Pending;
+                }
+                let position = Position { epoch: Epoch::from_unix_micros(0), sequence: Sequence(line) };
+                Poll::Ready(Ok(Appended { position, id: position.to_event_id(), is_repeat: false }))
+            }))
+        }
+
+        fn finish(&self, line: u64) {
+            self.done.lock().expect("no test panics with it").push(line);
+        }
+    }
+
+    fn next(lines: &mut InOrder<'_>) -> Option<(u64, bool)> {
+        match lines.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(settled) => Some((settled.line, settled.outcome.is_ok())),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn lines_are_asked_together_and_answered_in_order() {
+        let engine = Arc::new(SlowEngine::default());
+        let mut lines = InOrder::default();
+        lines.append(1, 0, engine.append(1));
+        lines.refuse(2, Fault::new("data", "is missing", "some"));
+        lines.append(3, 0, engine.append(3));
+        assert_eq!(next(&mut lines), None);
+        assert_eq!(*engine.asked.lock().expect("no test panics with it"), [1, 3]);
+        engine.finish(3);
+        assert_eq!(next(&mut lines), None, "the first is not settled");
+        engine.finish(1);
+        assert_eq!(
+            [next(&mut lines), next(&mut lines), next(&mut lines)],
+            [Some((1, true)), Some((2, false)), Some((3, true))]
+        );
+        assert!(lines.is_empty() && next(&mut lines).is_none());
+    }
+
+    #[test]
+    fn an_error_of_the_history_takes_its_turn_too() {
+        let mut lines = InOrder::default();
+        lines.append(1, 0, Box::pin(std::future::ready(Err(AppendError::Engine(EngineError::Closed)))));
+        assert_eq!(next(&mut lines), Some((1, false)));
     }
 }

@@ -10,7 +10,7 @@ use tidings_core::Publication;
 use tidings_topic::Topic;
 
 use crate::channel::fields::{RETRY_FORM, TTL_FORM, parse_id, parse_key, parse_published_type, parse_topic, parse_ttl};
-use crate::respond::{Fault, cut};
+use crate::problem::{Fault, cut};
 
 /// The publication that `line` is; without a topic of its own it is of `default_topic`.
 ///

@@ -18,8 +18,8 @@ use crate::channel::batch;
 use crate::channel::fields::{
     RETRY_FORM, parse_id, parse_key, parse_published_type, parse_ttl, path_topic, single_topic,
 };
+use crate::problem::{Fault, Problem};
 use crate::query::{parameters, parse_flag, parse_number, set_once};
-use crate::respond::{Fault, Problem};
 use crate::state::HttpState;
 
 /// Stores what the body says and answers with its id; a body of many lines is answered while it is read.

@@ -8,8 +8,8 @@ use tidings_core::{OnReset, ResumeFrom, Timestamp, TypeFilter};
 use tidings_topic::{Selector, SelectorSet, Topic};
 
 use crate::channel::fields::{parse_selector, parse_topic, parse_type, path_topic};
+use crate::problem::Fault;
 use crate::query::{parameters, parse_flag, parse_number, set_once};
-use crate::respond::Fault;
 use crate::time_text::parse_since;
 
 /// A reader's request, understood.

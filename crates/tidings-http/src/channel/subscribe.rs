@@ -20,7 +20,7 @@ use crate::channel::question::Question;
 use crate::channel::refusal::{Refusal, refusal};
 use crate::config::Delivery;
 use crate::header_text::{accepts_event_stream, is_browser};
-use crate::respond::Problem;
+use crate::problem::Problem;
 use crate::state::HttpState;
 use crate::takeover::Takeover;
 use crate::{cors, guard};

@@ -1,25 +1,27 @@
 //! A refusal reaches a client that is still sending. Over TCP, for that is where it gets lost.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidings_http::Server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::world::World;
 
-async fn serve(world: &World) -> TcpStream {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+pub(crate) async fn serve(world: &World) -> (Server, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    tokio::spawn(axum::serve(listener, tidings_http::router(Arc::clone(&world.state))).into_future());
-    TcpStream::connect(address).await.expect("it listens")
+    let server = Server::open(vec![listener], Arc::clone(&world.state)).expect("the system has what it needs");
+    (server, TcpStream::connect(address).await.expect("it listens"))
 }
 
 /// Sends everything, and only then reads.
 async fn post(head: &str, body_bytes: usize) -> String {
     let world = World::new();
-    let mut socket = serve(&world).await;
+    let (_server, mut socket) = serve(&world).await;
     let exchange = async {
         socket.write_all(format!("{head} HTTP/1.1\r\nHost: localhost\r\n").as_bytes()).await?;
         socket.write_all(format!("Content-Length: {body_bytes}\r\n\r\n").as_bytes()).await?;
@@ -49,7 +51,7 @@ async fn a_client_that_sends_what_is_not_read_can_read_why() {
 #[tokio::test]
 async fn a_client_that_asks_first_need_not_send() {
     let world = World::new();
-    let mut socket = serve(&world).await;
+    let (_server, mut socket) = serve(&world).await;
     let head = "POST /events HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 20000000\r\n\r\n";
     socket.write_all(head.as_bytes()).await.expect("the hub reads");
     let mut answer = String::new();
@@ -61,7 +63,7 @@ async fn a_client_that_asks_first_need_not_send() {
 #[tokio::test]
 async fn a_connection_goes_on_after_a_small_mistake() {
     let world = World::new();
-    let mut socket = serve(&world).await;
+    let (_server, mut socket) = serve(&world).await;
     let bad = "POST /events?retry=x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
     let good = "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
     socket.write_all(format!("{bad}{good}").as_bytes()).await.expect("the hub reads");

@@ -8,4 +8,5 @@ mod program;
 mod publish;
 mod refuse;
 mod subscribe;
+mod versions;
 mod world;

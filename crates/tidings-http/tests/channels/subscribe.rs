@@ -211,8 +211,8 @@ async fn an_ended_topic_is_told_once_and_then_stops_an_event_source() {
 
 #[tokio::test]
 async fn the_demo_greets() {
-    let mut config = HttpConfig::default();
-    config.demo = Some(Welcome { data: "Hello, World!".into() });
+    let demo = Some(Welcome { data: "Hello, World!".into() });
+    let config = HttpConfig { demo, ..HttpConfig::default() };
     let world = World::with(config, MemoryOptions { ids_resolve_by_time: true, ..MemoryOptions::default() });
     world.publish("/events", "before").await;
 
@@ -282,7 +282,7 @@ async fn the_owner_of_a_connection_may_take_the_stream() {
     let (answered, taken) = offered(Version::HTTP_11, Delivery::Auto, true).await;
     let [(headers, subscription)] = &taken[..] else { panic!("one stream is taken") };
     assert_eq!(
-        (answered, headers.get("content-type").map(|value| value.as_bytes())),
+        (answered, headers.get("content-type").map(http::HeaderValue::as_bytes)),
         (None, Some(&b"text/event-stream"[..]))
     );
     assert_eq!(subscription.group.selectors.single_exact().map(ToString::to_string).as_deref(), Some("a"));

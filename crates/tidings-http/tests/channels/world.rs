@@ -148,10 +148,9 @@ impl Stream {
     /// The next frame, without its blank line.
     pub(crate) async fn frame(&mut self) -> String {
         loop {
-            if let Some((frame, rest)) = self.read.split_once("\n\n") {
-                let frame = frame.to_owned();
-                self.read = rest.to_owned();
-                return frame;
+            if let Some(len) = self.read.find("\n\n") {
+                let frame: String = self.read.drain(..len + 2).collect();
+                return frame.trim_end_matches("\n\n").to_owned();
             }
             self.read_on().await;
         }

@@ -371,7 +371,7 @@ fn a_cut_after_any_byte_loses_nothing(delivery: Delivery) {
         }
         len
     };
-    assert!((400..1500).contains(&len), "{len} bytes are no short stream");
+    assert!((300..1500).contains(&len), "{len} bytes are no short stream");
     for bytes in 0..=len {
         let mut reader = Reader::new(hub.address, "/events/a?since=earliest");
         reader.connect();

@@ -3,7 +3,7 @@
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 use serde::Serialize;
-use tidings::Topic;
+use tidings::{EventType, Topic};
 
 use super::EventFlags;
 
@@ -40,7 +40,7 @@ impl LineWriter {
     pub(super) fn new(topic: &Topic, event: &EventFlags) -> Self {
         let common = Common {
             topic: topic.as_str(),
-            r#type: event.event_type.as_ref().map(|event_type| event_type.as_str()),
+            r#type: event.event_type.as_ref().map(EventType::as_str),
             retry: event.retry.map(|retry| retry.as_millis()),
             ttl: event.ttl.map(|ttl| format!("{}ms", ttl.as_millis())),
             private: event.private,
@@ -119,8 +119,6 @@ fn write_string(text: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use tidings::EventType;
 
     use super::*;
 

@@ -39,7 +39,7 @@ impl Source {
             ));
         }
         let url = HttpUrl::parse(url).map_err(|error| Failure::usage(format!("{url}: {error}")))?;
-        Ok(Self { target: url.target().to_owned(), url, token })
+        Ok(Self { target: url.target(), url, token })
     }
 
     /// The request for the stream, after the event with this id; empty for none.
@@ -64,14 +64,10 @@ fn is_url(topic: &str) -> bool {
 /// The hub is asked for its position at once (`prime=1`), so that a connection lost before its first event leaves no gap.
 /// A server that is no hub is never asked for that: it may mean something else there.
 fn hub_target(topics: &[String], since: Option<&str>) -> String {
-    let mut target = String::from("/events?prime=1");
-    for topic in topics {
-        target.push_str(&format!("&topic={}", encode(topic)));
-    }
-    if let Some(since) = since {
-        target.push_str(&format!("&since={}", encode(since)));
-    }
-    target
+    let topics = topics.iter().map(|topic| ("topic", topic.as_str()));
+    let since = since.map(|since| ("since", since));
+    let parameters = topics.chain(since).map(|(name, value)| format!("&{name}={}", encode(value)));
+    format!("/events?prime=1{}", parameters.collect::<String>())
 }
 
 /// An id that a header can carry.

@@ -11,6 +11,7 @@ use std::{env, fs, thread};
 
 use tidings::{CloseReason, Delivery, HistoryLimits, Limits};
 
+use super::client::Client;
 use super::hub::{TestHub, wide_limits};
 use super::{DEADLINE, raise_open_files};
 
@@ -49,6 +50,8 @@ impl ChildHub {
         let mut process = Command::new(program)
             .args(["--exact", "support::child::be_a_hub", "--ignored", "--nocapture", "--test-threads=1"])
             .env(SETTINGS, settings.to_text())
+            // Else the allocator has an arena for each thread, and what they keep for later hides what is lost.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -65,6 +68,8 @@ impl ChildHub {
         });
         let mut hub = Self { address: ([127, 0, 0, 1], 0).into(), process, commands, answers };
         hub.address = hub.answer(LISTENING).parse().expect("it prints its address");
+        // Once it has answered, all that it has for itself is there.
+        assert_eq!(Client::connect(hub.address).request("GET", "/healthz", "", b"").head.status, 200);
         hub
     }
 
