@@ -86,10 +86,10 @@ fn an_argument_is_published_and_its_id_printed() {
     let events = tail_all(&hub, "chat/42", 2);
     assert_eq!(events[0]["data"], "hello");
     assert_eq!(events[0]["type"], "message");
-    assert_eq!(events[0]["id"], plain.stdout.trim_end());
+    assert_eq!(events[0]["lastEventId"], plain.stdout.trim_end());
     assert_eq!(events[1]["data"], "");
     assert_eq!(events[1]["type"], "left");
-    assert_eq!(events[1]["id"], "mine");
+    assert_eq!(events[1]["lastEventId"], "mine");
 }
 
 #[test]
@@ -100,14 +100,14 @@ fn the_input_is_published_whole_or_line_by_line() {
     let whole = whole.expect_code(0);
     let events = tail_all(&hub, "whole", 1);
     assert_eq!(events[0]["data"], "one\ntwo");
-    assert_eq!(events[0]["id"], whole.stdout.trim_end());
+    assert_eq!(events[0]["lastEventId"], whole.stdout.trim_end());
 
     let lines = run_with_stdin(&["publish", "lines", "--lines", "--hub", &hub_url], "one\ntwo \"quoted\"\nthree");
     let lines = lines.expect_code(0);
     let events = tail_all(&hub, "lines", 3);
     let data: Vec<&Value> = events.iter().map(|event| &event["data"]).collect();
     assert_eq!(data, ["one", "two \"quoted\"", "three"]);
-    let ids: Vec<&Value> = events.iter().map(|event| &event["id"]).collect();
+    let ids: Vec<&Value> = events.iter().map(|event| &event["lastEventId"]).collect();
     assert_eq!(ids, lines.stdout.lines().collect::<Vec<_>>());
 }
 
@@ -124,7 +124,7 @@ fn tail_replays_then_follows_and_ends_after_its_count() {
     let second = hub.publish("/events/news", "live");
 
     let events = json_lines(&tail.finish().expect_code(0).stdout);
-    let got: Vec<_> = events.iter().map(|event| (&event["id"], &event["data"])).collect();
+    let got: Vec<_> = events.iter().map(|event| (&event["lastEventId"], &event["data"])).collect();
     assert_eq!(got, [(&Value::from(first), &Value::from("kept")), (&Value::from(second), &Value::from("live")),]);
 }
 

@@ -31,13 +31,14 @@ pub(crate) enum Command {
 
 const EXAMPLES: &str = "\
 Examples:
-  tidings demo                              a hub with a clock, in memory; open http://127.0.0.1:3000
+  tidings demo                              a hub with a clock, in memory
   tidings serve --memory                    a hub in memory
   tidings tail default                      follow a topic of it, in another terminal
   tidings publish default 'Good news'       publish to it
   curl -N http://127.0.0.1:3000/events      follow without this program
   curl -d 'Good news' http://127.0.0.1:3000/events
 
+The hub's page is at http://127.0.0.1:3000/.
 Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.
 `tidings help COMMAND` tells all of a command.";
 

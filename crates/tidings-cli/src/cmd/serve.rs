@@ -35,10 +35,11 @@ const EXAMPLES: &str = "\
 Examples:
   tidings serve --memory
   tidings serve --memory --history-bytes 1GiB --history-age 7d
-  tidings serve --memory --listen 127.0.0.1:3000 --listen [::1]:3000 --admin-listen 127.0.0.1:9090
+  tidings serve --memory --listen 127.0.0.1:3000 --listen [::1]:3000
+  tidings serve --memory --admin-listen 127.0.0.1:9090
   tidings serve --memory --cors-origin https://app.example
   tidings serve --memory --open --listen 0.0.0.0:3000
 
 Durations are a number and ms, s, m, h or d; sizes are a number and B, KiB, MiB or GiB.
-Every flag is a variable too: --history-bytes is TIDINGS_HISTORY_BYTES. A flag counts before its variable; repeated
-flags are one variable with commas, as in TIDINGS_LISTEN=127.0.0.1:3000,[::1]:3000.";
+Every flag is a variable too: --history-bytes is TIDINGS_HISTORY_BYTES. A flag counts before its variable; \
+repeated flags are one variable with commas, as in TIDINGS_LISTEN=127.0.0.1:3000,[::1]:3000.";

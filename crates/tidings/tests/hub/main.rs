@@ -12,3 +12,7 @@ mod refuse;
 mod slow;
 mod support;
 mod vanish;
+
+/// Knows how much is allocated, to the byte.
+#[global_allocator]
+static ALLOCATOR: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, usize::MAX);

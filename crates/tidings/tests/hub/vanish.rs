@@ -11,15 +11,18 @@ use crate::support::{MIB, eventually, over_both_ways, raise_open_files};
 over_both_ways!(two_thousand_readers_leave_nothing_behind);
 
 const READERS: usize = 2000;
-const ROUNDS: usize = 14;
-/// Memory may grow so much from the first round to any later one.
-const GROWTH_MAX: usize = MIB;
+const ROUNDS: usize = 5;
+/// So much more may be allocated after a later round than after the first: room for timers that have not come due, about
+/// 30 bytes for each reader that left; a session that stays is ten times that.
+const ALLOCATED_GROWTH_MAX: u64 = 256 * 1024;
+/// And so much more memory may the process have.
+const MEMORY_GROWTH_MAX: usize = MIB;
 
 fn two_thousand_readers_leave_nothing_behind(delivery: Delivery) {
     raise_open_files();
     let mut hub = ChildHub::start(Settings { delivery, history_bytes: MIB, slow_client_timeout: None });
     let files_at_start = hub.open_files();
-    let mut memory = vec![];eprintln!("start {}", hub.memory());
+    let (mut allocated, mut memory) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let readers: Vec<_> = (0..READERS)
             .map(|number| {
@@ -33,10 +36,17 @@ fn two_thousand_readers_leave_nothing_behind(delivery: Delivery) {
         leave(readers, round);
         hub.wait_until_left();
         eventually(&format!("the hub has {files_at_start} files as at its start"), || hub.open_files() <= files_at_start);
+        allocated.push(hub.counters()["allocated"]);
         memory.push(hub.memory());
     }
-    eprintln!("{delivery:?} {memory:?}"); let later = memory[1..].iter().max().expect("there are several rounds");
-    assert!(*later <= memory[0] + GROWTH_MAX, "the memory grows from round to round: {memory:?}");
+    eprintln!("{delivery:?} {allocated:?} {memory:?}");
+    let later = allocated[1..].iter().max().expect("there are several rounds");
+    assert!(*later <= allocated[0] + ALLOCATED_GROWTH_MAX, "more is allocated from round to round: {allocated:?}");
+    if delivery == Delivery::Direct {
+        // What the allocator keeps after 2,000 tasks of HTTP has left would hide this on the other way.
+        let later = memory[1..].iter().max().expect("there are several rounds");
+        assert!(*later <= memory[0] + MEMORY_GROWTH_MAX, "the memory grows from round to round: {memory:?}");
+    }
     let joined = hub.counters();
     let (direct, body) = (joined["joined_direct"], joined["joined_body"]);
     let all = (READERS * ROUNDS) as u64;

@@ -213,8 +213,9 @@ Examples:
   tidings publish builds/7 --end            closes the topic
   tidings publish invoices paid --idempotency-key invoice-2041-paid
 
-With --lines an id is printed for each line, in order, and one for --end; a line that the hub refuses is told on stderr
-with its number, and the exit code is then 1. TIDINGS_HUB and TIDINGS_TOKEN stand for --hub and --token.";
+With --lines an id is printed for each line, in order, and one for --end; a line that the hub refuses is told on stderr \
+with its number, and the exit code is then 1.
+TIDINGS_HUB and TIDINGS_TOKEN stand for --hub and --token.";
 
 #[cfg(test)]
 mod tests {

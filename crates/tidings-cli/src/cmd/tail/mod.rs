@@ -75,5 +75,6 @@ Examples:
   tidings tail orders --since earliest --json --count 100
   tidings tail http://127.0.0.1:8080/stream   any server that sends text/event-stream
 
-Connections that break are made again, at first after the time that the server asks for, then less and less often, up to
-30 s apart. What happens to them is told on stderr. TIDINGS_HUB and TIDINGS_TOKEN stand for --hub and --token.";
+Connections that break are made again, at first after the time that the server asks for, then less and less often, up to \
+30 s apart. What happens to them is told on stderr.
+TIDINGS_HUB and TIDINGS_TOKEN stand for --hub and --token.";

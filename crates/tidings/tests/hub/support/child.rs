@@ -50,8 +50,6 @@ impl ChildHub {
         let mut process = Command::new(program)
             .args(["--exact", "support::child::be_a_hub", "--ignored", "--nocapture", "--test-threads=1"])
             .env(SETTINGS, settings.to_text())
-            // Else the allocator has an arena for each thread, and what they keep for later hides what is lost.
-            .env("MALLOC_ARENA_MAX", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -165,7 +163,8 @@ fn serve(settings: Settings) {
     for _command in std::io::stdin().lines().map_while(Result::ok) {
         let counters = hub.counters();
         let mut line = format!(
-            "{COUNTERS}sessions_direct={} sessions_body={} joined_direct={} joined_body={} pinned_bytes={}",
+            "{COUNTERS}allocated={} sessions_direct={} sessions_body={} joined_direct={} joined_body={} pinned_bytes={}",
+            crate::ALLOCATOR.allocated(),
             counters.sessions_direct.get(),
             counters.sessions_body.get(),
             counters.joined_direct.get(),
