@@ -19,7 +19,8 @@ use tidings_core::session::Tick;
 use tidings_core::wheel::Wheel;
 use tidings_core::{Counters, Limits};
 
-use crate::fanout::{FanoutHandle, Subscription};
+use crate::fanout::{FanoutHandle, Subscription, greet};
+use crate::inbox::Joining;
 use crate::permit::{ConnectionGate, Permit};
 use crate::socket::{self, Received};
 
@@ -27,6 +28,10 @@ use crate::socket::{self, Received};
 const HEADERS_MAX: usize = 64;
 /// Connections accepted before those that are waiting are looked at again.
 const ACCEPTS_PER_TURN_MAX: usize = 256;
+/// New sessions wait so long, or until so many are together, before the shards are woken for them. Their heads are
+/// written by then, and what is published meanwhile they get from history; but a storm wakes a shard once for many.
+const JOIN_PAUSE: Duration = Duration::from_millis(1);
+const JOINS_TOGETHER_MAX: usize = 64;
 /// After the system had no descriptor left, how long until it is asked again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -120,6 +125,8 @@ impl Door {
             began: Instant::now(),
             now: Tick(0),
             to_accept: VecDeque::new(),
+            joining: Vec::new(),
+            join_at: Tick::NEVER,
             accept_again_at: None,
             is_closed: Arc::clone(&is_closed),
         };
@@ -163,6 +170,9 @@ struct Hall {
     now: Tick,
     /// Listeners that may have more to accept.
     to_accept: VecDeque<usize>,
+    /// Sessions on their way to the shards, and when they go at the latest.
+    joining: Vec<Joining>,
+    join_at: Tick,
     accept_again_at: Option<Tick>,
     is_closed: Arc<AtomicBool>,
 }
@@ -207,15 +217,25 @@ impl Hall {
             }
             self.accept(&mut room);
             self.give_up();
+            if self.join_at <= self.now {
+                self.join();
+            }
         }
+        self.join();
+    }
+
+    fn join(&mut self) {
+        self.join_at = Tick::NEVER;
+        self.fanout.join_all(self.joining.drain(..));
     }
 
     fn time_to_sleep(&self) -> Option<Duration> {
         if !self.to_accept.is_empty() && self.accept_again_at.is_none() {
             return Some(Duration::ZERO);
         }
-        let due = [self.timers.next_due(), self.accept_again_at].into_iter().flatten().min()?;
-        Some(Duration::from_millis(due.0.saturating_sub(self.now.0)))
+        let give_up_at = self.timers.next_due().unwrap_or(Tick::NEVER);
+        let due = give_up_at.min(self.accept_again_at.unwrap_or(Tick::NEVER)).min(self.join_at);
+        (due != Tick::NEVER).then(|| Duration::from_millis(due.0.saturating_sub(self.now.0)))
     }
 
     fn accept(&mut self, room: &mut [u8]) {
@@ -309,7 +329,7 @@ impl Hall {
     }
 
     /// A complete head of a plain `GET`: is it a subscribe?
-    fn decide(&self, stream: TcpStream, read: &[u8], peer: SocketAddr, permit: Permit) {
+    fn decide(&mut self, stream: TcpStream, read: &[u8], peer: SocketAddr, permit: Permit) {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut head = httparse::Request::new(&mut headers);
         let is_whole = matches!(head.parse(read), Ok(httparse::Status::Complete(len)) if len == read.len());
@@ -318,7 +338,12 @@ impl Hall {
             && let Admission::Subscribe(admitted) = self.porter.admit(&head, peer)
         {
             let Admitted { head, subscription } = *admitted;
-            return self.fanout.join_direct(std_stream(stream), &head, subscription, permit);
+            self.joining.extend(greet(stream, &head, subscription, permit));
+            self.join_at = self.join_at.min(self.now.after(JOIN_PAUSE));
+            if self.joining.len() >= JOINS_TOGETHER_MAX {
+                self.join();
+            }
+            return;
         }
         self.pass_on(stream, read.to_vec(), peer, permit);
     }

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use mio::{Poll, Waker};
-use tidings_core::session::Pace;
+use tidings_core::session::{Pace, Sent};
 use tidings_core::{CommitListener, Counters, Engine, Grants, GroupSpec, Limits, Sequence};
 use tidings_topic::Topic;
 use tidings_wire::Chunk;
@@ -19,6 +19,7 @@ use crate::interest::TopicHash;
 use crate::outbox::{EventStream, outbox};
 use crate::permit::Permit;
 use crate::shard::{Shard, WAKER_TOKEN};
+use crate::socket;
 use crate::way::Way;
 
 /// How the shards of a hub work.
@@ -148,31 +149,64 @@ impl FanoutHandle {
     }
 
     /// Gives a socket to a shard. `head` is the head of the response, up to and with its blank line; the body follows
-    /// in chunks.
+    /// in chunks. The head and the opening are written here: the reader does not wait until the shard wakes.
     pub fn join_direct(&self, socket: TcpStream, head: &[u8], subscription: Subscription, permit: Permit) {
-        let opening = Chunk::build(subscription.opening.len(), |out| out.extend_from_slice(&subscription.opening));
-        let opening = [head, opening.wire()].concat().into();
-        let way = Way::Direct(mio::net::TcpStream::from_std(socket));
-        self.choose().join(Joining { way, opening, subscription, permit: Some(permit) });
+        if let Some(joining) = greet(mio::net::TcpStream::from_std(socket), head, subscription, permit) {
+            self.join_all([joining]);
+        }
+    }
+
+    /// Gives sessions to the shards, each shard its part at once.
+    pub(crate) fn join_all(&self, joinings: impl IntoIterator<Item = Joining>) {
+        let mut parts: Vec<Vec<Message>> = self.shards.iter().map(|_| Vec::new()).collect();
+        for joining in joinings {
+            let shard = self.choose();
+            self.shards[shard].sessions.fetch_add(1, Ordering::Relaxed);
+            parts[shard].push(Message::Join(Box::new(joining)));
+        }
+        for (shard, messages) in self.shards.iter().zip(parts) {
+            if !messages.is_empty() {
+                shard.inbox.send_all(messages);
+            }
+        }
     }
 
     /// Gives the reader of the answer to a shard.
     pub fn join_body(&self, mut subscription: Subscription) -> EventStream {
-        let shard = self.choose();
+        let shard = &self.shards[self.choose()];
         let (outbox, stream) = outbox(Arc::clone(&shard.inbox));
         let opening = std::mem::take(&mut subscription.opening);
-        shard.join(Joining { way: Way::Body(outbox), opening, subscription, permit: None });
+        shard.sessions.fetch_add(1, Ordering::Relaxed);
+        let joining = Joining { way: Way::Body(outbox), opening, subscription, permit: None };
+        shard.inbox.send(Message::Join(Box::new(joining)));
         stream
     }
 
     /// The shard with the fewest sessions; among equals, each in turn.
-    fn choose(&self) -> &ShardHandle {
+    fn choose(&self) -> usize {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         (0..self.shards.len())
-            .map(|offset| &self.shards[first.wrapping_add(offset) % self.shards.len()])
-            .min_by_key(|shard| shard.sessions.load(Ordering::Relaxed))
+            .map(|offset| first.wrapping_add(offset) % self.shards.len())
+            .min_by_key(|shard| self.shards[*shard].sessions.load(Ordering::Relaxed))
             .expect("there is at least one shard")
     }
+}
+
+/// Writes the head and the opening of a stream; what is not taken, the session owes. Nothing when the reader is gone.
+pub(crate) fn greet(
+    mut stream: mio::net::TcpStream,
+    head: &[u8],
+    subscription: Subscription,
+    permit: Permit,
+) -> Option<Joining> {
+    let opening = Chunk::build(subscription.opening.len(), |out| out.extend_from_slice(&subscription.opening));
+    let mut opening = Bytes::from([head, opening.wire()].concat());
+    match socket::send(&mut stream, &opening).ok()? {
+        Sent::All => opening.clear(),
+        Sent::Part(taken) => opening.advance(taken),
+        Sent::Nothing => {}
+    }
+    Some(Joining { way: Way::Direct(stream), opening, subscription, permit: Some(permit) })
 }
 
 impl CommitListener for FanoutHandle {
@@ -181,12 +215,5 @@ impl CommitListener for FanoutHandle {
         for shard in &*self.shards {
             shard.inbox.on_commit(topic, tail);
         }
-    }
-}
-
-impl ShardHandle {
-    fn join(&self, joining: Joining) {
-        self.sessions.fetch_add(1, Ordering::Relaxed);
-        self.inbox.send(Message::Join(Box::new(joining)));
     }
 }

@@ -78,7 +78,11 @@ impl Inbox {
     }
 
     pub(crate) fn send(&self, message: Message) {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        self.send_all([message]);
+    }
+
+    pub(crate) fn send_all(&self, messages: impl IntoIterator<Item = Message>) {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).extend(messages);
         fence(Ordering::SeqCst);
         self.wake();
     }

@@ -20,12 +20,12 @@ over_both_ways!(
     a_reader_cut_before_its_first_event_loses_nothing,
 );
 
-/// Readers of each of the random scenarios: six scenarios, each with so many readers and cuts, are 2,400 cuts.
+/// Readers of each of the random scenarios: six scenarios, each with so many readers and cuts, are 5,760 cuts.
 const READERS: usize = 8;
-const CUTS_PER_READER: usize = 50;
-const EVENTS: usize = 1000;
+const CUTS_PER_READER: usize = 120;
+const EVENTS: usize = 1500;
 /// About so many bytes are they, encoded.
-const BYTES: usize = 16_000_000;
+const BYTES: usize = 24_000_000;
 /// The type of the event that is the last of its topic.
 const LAST: &str = "last";
 /// A reader that gets no byte for so long is cut too: at the very edge of what was published.

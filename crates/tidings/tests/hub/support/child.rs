@@ -153,7 +153,8 @@ fn serve(settings: Settings) {
     let hub = TestHub::start(settings.delivery, |builder| {
         let limits = Limits { slow_client_timeout: settings.slow_client_timeout, ..wide_limits() };
         let history = HistoryLimits { bytes_max: settings.history_bytes, ..HistoryLimits::default() };
-        builder.limits(limits).history(history)
+        // Short, so that what is kept until then is gone soon.
+        builder.limits(limits).history(history).heartbeat(Some(Duration::from_millis(200)))
     });
     let say = |line: String| {
         let mut output = std::io::stdout().lock();
