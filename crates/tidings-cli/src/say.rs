@@ -3,7 +3,9 @@
 //! Not here: the log of a hub, see `logs`.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, Write};
+
+use tokio::io::{AsyncWriteExt, Stdout};
 
 use crate::exit::Failure;
 
@@ -22,9 +24,15 @@ pub(crate) fn error(failure: &Failure) {
     note(format_args!("error: {failure}"));
 }
 
-/// Many lines of results, written together and flushed when the caller has no more for now.
+/// Many lines of results, written together when the caller has no more for now.
+///
+/// A reader that takes nothing, as a pager does, holds up the task that flushes and not the whole program: it must still
+/// be able to stop.
 #[derive(Debug)]
-pub(crate) struct Results(BufWriter<StdoutLock<'static>>);
+pub(crate) struct Results {
+    held: Vec<u8>,
+    stdout: Stdout,
+}
 
 /// Whether anybody reads the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,32 +44,31 @@ pub(crate) enum Reader {
 }
 
 impl Results {
-    /// Takes stdout for itself.
     pub(crate) fn new() -> Self {
-        Self(BufWriter::new(io::stdout().lock()))
+        Self { held: Vec::new(), stdout: tokio::io::stdout() }
     }
 
-    /// Writes bytes, whole lines of them.
+    /// Adds a line, which is seen after the next [`flush`](Self::flush).
+    pub(crate) fn add(&mut self, line: &str) {
+        self.held.extend_from_slice(line.as_bytes());
+        self.held.push(b'\n');
+    }
+
+    /// Writes what was added.
     ///
     /// # Errors
-    /// A [`Failure`] when they cannot be written, and somebody is there to miss them.
-    pub(crate) fn write(&mut self, lines: &[u8]) -> Result<Reader, Failure> {
-        judge(self.0.write_all(lines))
-    }
-
-    /// Lets the reader see what was written.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    pub(crate) fn flush(&mut self) -> Result<Reader, Failure> {
-        judge(self.0.flush())
-    }
-}
-
-fn judge(written: io::Result<()>) -> Result<Reader, Failure> {
-    match written {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(error) => Err(Failure::running(format!("stdout cannot be written: {error}"))),
+    /// A [`Failure`] when it cannot be written, and somebody is there to miss it.
+    pub(crate) async fn flush(&mut self) -> Result<Reader, Failure> {
+        let written = async {
+            self.stdout.write_all(&self.held).await?;
+            self.stdout.flush().await
+        };
+        let written = written.await;
+        self.held.clear();
+        match written {
+            Ok(()) => Ok(Reader::There),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+            Err(error) => Err(Failure::running(format!("stdout cannot be written: {error}"))),
+        }
     }
 }

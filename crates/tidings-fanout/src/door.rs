@@ -19,8 +19,7 @@ use tidings_core::session::Tick;
 use tidings_core::wheel::Wheel;
 use tidings_core::{Counters, Limits};
 
-use crate::fanout::{FanoutHandle, Subscription, greet};
-use crate::inbox::Joining;
+use crate::fanout::{FanoutHandle, Subscription};
 use crate::permit::{ConnectionGate, Permit};
 use crate::socket::{self, Received};
 
@@ -28,10 +27,6 @@ use crate::socket::{self, Received};
 const HEADERS_MAX: usize = 64;
 /// Connections accepted before those that are waiting are looked at again.
 const ACCEPTS_PER_TURN_MAX: usize = 256;
-/// New sessions wait so long, or until so many are together, before the shards are woken for them. Their heads are
-/// written by then, and what is published meanwhile they get from history; but a storm wakes a shard once for many.
-const JOIN_PAUSE: Duration = Duration::from_millis(1);
-const JOINS_TOGETHER_MAX: usize = 64;
 /// After the system had no descriptor left, how long until it is asked again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -125,8 +120,6 @@ impl Door {
             began: Instant::now(),
             now: Tick(0),
             to_accept: VecDeque::new(),
-            joining: Vec::new(),
-            join_at: Tick::NEVER,
             accept_again_at: None,
             is_closed: Arc::clone(&is_closed),
         };
@@ -170,9 +163,6 @@ struct Hall {
     now: Tick,
     /// Listeners that may have more to accept.
     to_accept: VecDeque<usize>,
-    /// Sessions on their way to the shards, and when they go at the latest.
-    joining: Vec<Joining>,
-    join_at: Tick,
     accept_again_at: Option<Tick>,
     is_closed: Arc<AtomicBool>,
 }
@@ -217,16 +207,7 @@ impl Hall {
             }
             self.accept(&mut room);
             self.give_up();
-            if self.join_at <= self.now {
-                self.join();
-            }
         }
-        self.join();
-    }
-
-    fn join(&mut self) {
-        self.join_at = Tick::NEVER;
-        self.fanout.join_all(self.joining.drain(..));
     }
 
     fn time_to_sleep(&self) -> Option<Duration> {
@@ -234,7 +215,7 @@ impl Hall {
             return Some(Duration::ZERO);
         }
         let give_up_at = self.timers.next_due().unwrap_or(Tick::NEVER);
-        let due = give_up_at.min(self.accept_again_at.unwrap_or(Tick::NEVER)).min(self.join_at);
+        let due = give_up_at.min(self.accept_again_at.unwrap_or(Tick::NEVER));
         (due != Tick::NEVER).then(|| Duration::from_millis(due.0.saturating_sub(self.now.0)))
     }
 
@@ -329,7 +310,7 @@ impl Hall {
     }
 
     /// A complete head of a plain `GET`: is it a subscribe?
-    fn decide(&mut self, stream: TcpStream, read: &[u8], peer: SocketAddr, permit: Permit) {
+    fn decide(&self, stream: TcpStream, read: &[u8], peer: SocketAddr, permit: Permit) {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut head = httparse::Request::new(&mut headers);
         let is_whole = matches!(head.parse(read), Ok(httparse::Status::Complete(len)) if len == read.len());
@@ -338,12 +319,7 @@ impl Hall {
             && let Admission::Subscribe(admitted) = self.porter.admit(&head, peer)
         {
             let Admitted { head, subscription } = *admitted;
-            self.joining.extend(greet(stream, &head, subscription, permit));
-            self.join_at = self.join_at.min(self.now.after(JOIN_PAUSE));
-            if self.joining.len() >= JOINS_TOGETHER_MAX {
-                self.join();
-            }
-            return;
+            return self.fanout.join_direct(std_stream(stream), &head, subscription, permit);
         }
         self.pass_on(stream, read.to_vec(), peer, permit);
     }

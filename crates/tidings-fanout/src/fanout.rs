@@ -3,7 +3,7 @@
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::inbox::{Inbox, Joining, Message};
 use crate::interest::TopicHash;
 use crate::outbox::{EventStream, outbox};
 use crate::permit::Permit;
-use crate::shard::{Shard, WAKER_TOKEN};
+use crate::shard::{Shard, WAKER_TOKEN, run};
 use crate::socket;
 use crate::way::Way;
 
@@ -66,22 +66,22 @@ pub struct Subscription {
 }
 
 /// The running shards. Ends them when it is dropped.
-#[derive(Debug)]
 pub struct Fanout {
     handle: FanoutHandle,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// A way to bring sessions to the shards.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FanoutHandle {
     shards: Arc<[ShardHandle]>,
     next: Arc<AtomicUsize>,
 }
 
-#[derive(Debug)]
-pub(crate) struct ShardHandle {
+struct ShardHandle {
     inbox: Arc<Inbox>,
+    /// Its thread holds the lock for a turn and leaves it while it sleeps.
+    shard: Arc<Mutex<Shard>>,
     /// Sessions that are in the shard or on their way to it.
     sessions: Arc<AtomicUsize>,
 }
@@ -101,9 +101,12 @@ impl Fanout {
             let (its_inbox, its_count) = (Arc::clone(&inbox), Arc::clone(&sessions));
             let (engine, counters, options) = (Arc::clone(engine), Arc::clone(counters), options.clone());
             let thread = std::thread::Builder::new().name(format!("tidings-shard-{number}"));
-            let run = move || Shard::new(poll, its_inbox, its_count, engine, counters, options).run();
-            threads.push(thread.spawn(run)?);
-            shards.push(ShardHandle { inbox, sessions });
+            let registry = poll.registry().try_clone()?;
+            let shard = Shard::new(registry, its_inbox, its_count, engine, counters, options);
+            let shard = Arc::new(Mutex::new(shard));
+            let its_shard = Arc::clone(&shard);
+            threads.push(thread.spawn(move || run(poll, &its_shard))?);
+            shards.push(ShardHandle { inbox, shard, sessions });
         }
         let handle = FanoutHandle { shards: shards.into(), next: Arc::new(AtomicUsize::new(0)) };
         engine.listen(Arc::new(handle.clone()));
@@ -152,48 +155,31 @@ impl FanoutHandle {
     /// in chunks. The head and the opening are written here: the reader does not wait until the shard wakes.
     pub fn join_direct(&self, socket: TcpStream, head: &[u8], subscription: Subscription, permit: Permit) {
         if let Some(joining) = greet(mio::net::TcpStream::from_std(socket), head, subscription, permit) {
-            self.join_all([joining]);
-        }
-    }
-
-    /// Gives sessions to the shards, each shard its part at once.
-    pub(crate) fn join_all(&self, joinings: impl IntoIterator<Item = Joining>) {
-        let mut parts: Vec<Vec<Message>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for joining in joinings {
-            let shard = self.choose();
-            self.shards[shard].sessions.fetch_add(1, Ordering::Relaxed);
-            parts[shard].push(Message::Join(Box::new(joining)));
-        }
-        for (shard, messages) in self.shards.iter().zip(parts) {
-            if !messages.is_empty() {
-                shard.inbox.send_all(messages);
-            }
+            self.choose().join(joining);
         }
     }
 
     /// Gives the reader of the answer to a shard.
     pub fn join_body(&self, mut subscription: Subscription) -> EventStream {
-        let shard = &self.shards[self.choose()];
+        let shard = self.choose();
         let (outbox, stream) = outbox(Arc::clone(&shard.inbox));
         let opening = std::mem::take(&mut subscription.opening);
-        shard.sessions.fetch_add(1, Ordering::Relaxed);
-        let joining = Joining { way: Way::Body(outbox), opening, subscription, permit: None };
-        shard.inbox.send(Message::Join(Box::new(joining)));
+        shard.join(Joining { way: Way::Body(outbox), opening, subscription, permit: None });
         stream
     }
 
     /// The shard with the fewest sessions; among equals, each in turn.
-    fn choose(&self) -> usize {
+    fn choose(&self) -> &ShardHandle {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         (0..self.shards.len())
-            .map(|offset| first.wrapping_add(offset) % self.shards.len())
-            .min_by_key(|shard| self.shards[*shard].sessions.load(Ordering::Relaxed))
+            .map(|offset| &self.shards[first.wrapping_add(offset) % self.shards.len()])
+            .min_by_key(|shard| shard.sessions.load(Ordering::Relaxed))
             .expect("there is at least one shard")
     }
 }
 
 /// Writes the head and the opening of a stream; what is not taken, the session owes. Nothing when the reader is gone.
-pub(crate) fn greet(
+fn greet(
     mut stream: mio::net::TcpStream,
     head: &[u8],
     subscription: Subscription,
@@ -211,9 +197,35 @@ pub(crate) fn greet(
 
 impl CommitListener for FanoutHandle {
     fn on_commit(&self, topic: &Topic, tail: Sequence) {
-        let topic = TopicHash::of(topic.as_str());
+        let hash = TopicHash::of(topic.as_str());
         for shard in &*self.shards {
-            shard.inbox.on_commit(topic, tail);
+            if shard.inbox.concerns(hash, tail) && !shard.try_deliver(topic, tail) {
+                shard.inbox.tell_news();
+            }
         }
+    }
+}
+
+impl ShardHandle {
+    /// Takes a session in at once if the shard sleeps: waking a thread costs more than the work. Else the shard, which
+    /// is awake, finds it in its inbox.
+    fn join(&self, joining: Joining) {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        match self.idle_shard() {
+            Some(mut shard) => shard.join_from_outside(joining),
+            None => self.inbox.send(Message::Join(Box::new(joining))),
+        }
+    }
+
+    /// Delivers on this thread what was just committed, if the shard sleeps and few readers want it. Answers whether it
+    /// did: a publisher does not wait for a fan-out, but waking a thread costs more than one or two writes.
+    fn try_deliver(&self, topic: &Topic, tail: Sequence) -> bool {
+        self.idle_shard().is_some_and(|mut shard| shard.deliver_from_outside(topic, tail))
+    }
+
+    /// The shard itself, if it is asleep and nothing waits for it.
+    fn idle_shard(&self) -> Option<MutexGuard<'_, Shard>> {
+        let shard = self.shard.try_lock().ok()?;
+        (!self.inbox.has_work()).then_some(shard)
     }
 }

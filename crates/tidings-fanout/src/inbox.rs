@@ -1,7 +1,7 @@
 //! What others tell a shard, and how they wake it if it sleeps.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mio::Waker;
@@ -54,7 +54,8 @@ pub(crate) struct Joining {
 /// `Gone` under way; sessions are bounded by the connection limit.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    messages: Mutex<Vec<Message>>,
+    /// `None` once the shard has ended: what is sent then is dropped.
+    messages: Mutex<Option<Vec<Message>>>,
     waker: Waker,
     is_asleep: AtomicBool,
     /// Something was committed that may concern a reader of this shard.
@@ -68,7 +69,7 @@ pub(crate) struct Inbox {
 impl Inbox {
     pub(crate) fn new(waker: Waker) -> Self {
         Self {
-            messages: Mutex::default(),
+            messages: Mutex::new(Some(Vec::new())),
             waker,
             is_asleep: AtomicBool::new(false),
             has_news: AtomicBool::new(false),
@@ -78,26 +79,28 @@ impl Inbox {
     }
 
     pub(crate) fn send(&self, message: Message) {
-        self.send_all([message]);
-    }
-
-    pub(crate) fn send_all(&self, messages: impl IntoIterator<Item = Message>) {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).extend(messages);
+        match &mut *self.lock() {
+            Some(messages) => messages.push(message),
+            None => return,
+        }
         fence(Ordering::SeqCst);
         self.wake();
     }
 
-    /// A record of `topic` is committed, and with it all up to `tail`.
-    pub(crate) fn on_commit(&self, topic: TopicHash, tail: Sequence) {
+    /// A record of `topic` is committed, and with it all up to `tail`: does that concern the shard?
+    pub(crate) fn concerns(&self, topic: TopicHash, tail: Sequence) -> bool {
         // A shard whose first reader of the topic comes in this moment looks at the tail itself before it sleeps: the
         // fences here and in `fall_asleep` have an order, so one of the two sees the other.
         fence(Ordering::SeqCst);
         let unseen = tail.0.saturating_sub(self.carried.load(Ordering::Relaxed));
-        if unseen > COMMITS_UNSEEN_MAX || self.interest.covers(topic) {
-            self.has_news.store(true, Ordering::Relaxed);
-            fence(Ordering::SeqCst);
-            self.wake();
-        }
+        unseen > COMMITS_UNSEEN_MAX || self.interest.covers(topic)
+    }
+
+    /// Something was committed that concerns the shard.
+    pub(crate) fn tell_news(&self) {
+        self.has_news.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        self.wake();
     }
 
     /// Was there something committed for this shard since it was asked last?
@@ -110,14 +113,20 @@ impl Inbox {
         self.carried.store(position.0, Ordering::Relaxed);
     }
 
-    pub(crate) fn take(&self, out: &mut Vec<Message>) {
-        std::mem::swap(out, &mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(crate) fn take(&self) -> Vec<Message> {
+        self.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The shard has ended.
+    pub(crate) fn close(&self) {
+        let rest = self.lock().take();
+        drop(rest); // not under the lock: a session that never joined may tell us that it has gone
     }
 
     /// Is there something that the shard has not taken?
     pub(crate) fn has_work(&self) -> bool {
         self.has_news.load(Ordering::Relaxed)
-            || !self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            || self.lock().as_ref().is_none_or(|messages| !messages.is_empty())
     }
 
     /// The shard says that it is about to sleep. It must look for work once more after this and before it sleeps:
@@ -132,7 +141,12 @@ impl Inbox {
         self.is_asleep.store(false, Ordering::Relaxed);
     }
 
-    fn wake(&self) {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Message>>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the shard if it sleeps.
+    pub(crate) fn wake(&self) {
         // Either the shard sees what was brought when it looks the last time, or we see here that it sleeps: the fences
         // before have an order. One system call for each sleep, whoever comes first; none while the shard is awake.
         if self.is_asleep.load(Ordering::Relaxed)

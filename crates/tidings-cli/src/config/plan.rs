@@ -51,7 +51,8 @@ pub(crate) enum PlanError {
     NoStore,
     #[error(
         "--listen {address} is reachable from other machines, and nothing protects this hub; expected a loopback address \
-         such as 127.0.0.1:{port}, or --open to let everybody publish and listen (keys, by --publisher-jwt-key and --subscriber-jwt-key, come with a later release)",
+         such as 127.0.0.1:{port}, or --open to let everybody publish and listen (keys, by --publisher-jwt-key \
+         and --subscriber-jwt-key, come with a later release)",
         port = .address.port()
     )]
     Exposed { address: SocketAddr },

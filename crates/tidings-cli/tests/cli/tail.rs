@@ -1,5 +1,9 @@
 //! `tidings tail`: what it prints, when it ends, how it comes back.
 
+use std::io::Read;
+use std::process::Stdio;
+
+use rustix::process::{Pid, kill_process};
 use tidings_e2e::{Program, tidings};
 
 use crate::scripted::Scripted;
@@ -82,6 +86,22 @@ fn a_signal_ends_it_well() {
     }
 }
 
+/// A pager that shows one page takes no more; the person who then stops the program must not have to wait for it.
+#[test]
+fn a_signal_ends_it_well_while_nobody_takes_its_output() {
+    let hub = hub(&[]);
+    for _ in 0..4 {
+        hub.publish("/events/t", &"x".repeat(512 * 1024)); // far more than a pipe holds
+    }
+    let url = hub.url("");
+    let mut command = tidings(&["tail", "t", "--hub", &url, "--since", "earliest"]);
+    let mut tail = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut pipe = tail.stdout.take().expect("stdout is piped");
+    pipe.read_exact(&mut [0; 1]).expect("it prints");
+    kill_process(Pid::from_child(&tail), Signal::TERM).expect("one's own child takes signals");
+    assert_eq!(tail.wait().expect("nobody else waits for it").code(), Some(0));
+}
+
 #[test]
 fn a_hub_ends_well_while_it_is_followed() {
     let mut hub = hub(&[]);
@@ -142,24 +162,25 @@ fn it_asks_a_hub_for_its_position_and_comes_back_with_it() {
     expect_all(&server.next_head(), &["last-event-id: e-9\r\n"]);
 }
 
+const SOON: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 1\n";
+
 #[test]
-fn it_waits_when_the_server_says_later_and_ends_when_it_says_no() {
-    let later = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
-    let retry = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 1\n";
-    let many = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 21\r\n\r\n{\"detail\":\"too busy\"}";
-    let no = "HTTP/1.1 403 Forbidden\r\nContent-Length: 38\r\n\r\n{\"detail\":\"no\",\"expected\":\"a password\"}";
-    let server = Scripted::start([retry, later, many, "", no]);
+fn it_comes_back_when_the_server_is_busy_and_ends_when_it_says_no() {
+    let busy =
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 21\r\n\r\n{\"detail\":\"too busy\"}";
+    let no = "HTTP/1.1 403 Forbidden\r\nContent-Length: 39\r\n\r\n{\"detail\":\"no\",\"expected\":\"a password\"}";
+    let server = Scripted::start([SOON, busy, no]);
     let tail = run(&["tail", &server.url("/")]).expect_code(1);
-    expect_all(
-        &tail.stderr,
-        &[
-            "the stream ended; trying",
-            "503: Service Unavailable; try again in 0 s; trying",
-            "429: too busy; trying",
-            "gave no answer",
-            "error: the server refused: 403: no; expected a password",
-        ],
-    );
+    expect_all(&tail.stderr, &["the stream ended; trying again in 0.0 s", "429: too busy; try again in 0 s; trying"]);
+    expect_all(&tail.stderr, &["error: the server refused: 403: no; expected a password"]);
+}
+
+#[test]
+fn it_comes_back_when_the_server_fails() {
+    let failed = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+    let server = Scripted::start([SOON, failed, "", "HTTP/1.1 204 No Content\r\n\r\n"]);
+    let tail = run(&["tail", &server.url("/")]).expect_code(0);
+    expect_all(&tail.stderr, &["503: Service Unavailable; trying again", "gave no answer", "trying again"]);
 }
 
 #[test]

@@ -10,15 +10,16 @@ mod roster;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use tidings_core::session::{Next, Pace, Session, Tick};
 use tidings_core::{CloseReason, Counters, Dialect, Engine, Record, Sequence, Timestamp};
+use tidings_topic::Topic;
 use tidings_wire::{COMMENT, Chunk, LAST_CHUNK, encode_retry};
 
 use self::deadlines::Timers;
@@ -33,10 +34,34 @@ use crate::way::Way;
 pub(crate) const WAKER_TOKEN: Token = Token(usize::MAX);
 
 const EVENTS_PER_POLL: usize = 1024;
+/// So many readers of a topic may be written to by its publisher's thread while the shard sleeps. More wake the shard.
+const READERS_FROM_OUTSIDE_MAX: usize = 2;
+
+/// Runs a shard on this thread until it is told to stop.
+pub(crate) fn run(mut poll: Poll, shard: &Mutex<Shard>) {
+    let lock = || shard.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut events = Events::with_capacity(EVENTS_PER_POLL);
+    let mut timeout = Some(Duration::ZERO);
+    loop {
+        match poll.poll(&mut events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                tracing::error!(%error, "a shard cannot poll its sockets and ends");
+                return lock().stop();
+            }
+        }
+        let mut shard = lock();
+        if !shard.turn(&events) {
+            return shard.stop();
+        }
+        timeout = shard.time_to_sleep();
+    }
+}
 
 /// What a shard knows.
 pub(crate) struct Shard {
-    poll: Poll,
+    registry: Registry,
     inbox: Arc<Inbox>,
     session_count: Arc<AtomicUsize>,
     engine: Arc<dyn Engine>,
@@ -55,6 +80,8 @@ pub(crate) struct Shard {
     pages: Pages,
     pinned_bytes: usize,
     drain: Option<Duration>,
+    /// Its thread looks at the timers again by then.
+    sleeps_until: Tick,
     // Room that is used again each turn.
     records: Vec<Arc<Record>>,
     dirty_groups: Vec<u32>,
@@ -62,7 +89,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(
-        poll: Poll,
+        registry: Registry,
         inbox: Arc<Inbox>,
         session_count: Arc<AtomicUsize>,
         engine: Arc<dyn Engine>,
@@ -73,7 +100,7 @@ impl Shard {
         inbox.set_carried(position);
         Self {
             roster: Roster::new(Arc::clone(&inbox)),
-            poll,
+            registry,
             inbox,
             session_count,
             position,
@@ -89,49 +116,70 @@ impl Shard {
             pages: Pages::default(),
             pinned_bytes: 0,
             drain: None,
+            sleeps_until: Tick(0),
             records: Vec::new(),
             dirty_groups: Vec::new(),
         }
     }
 
-    /// Works until it is told to stop.
-    pub(crate) fn run(mut self) {
-        let mut events = Events::with_capacity(EVENTS_PER_POLL);
-        let mut messages = Vec::new();
-        loop {
-            let timeout = self.time_to_sleep();
-            match self.poll.poll(&mut events, timeout) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    tracing::error!(%error, "a shard cannot poll its sockets and ends");
-                    return self.stop();
-                }
+    /// One turn. Answers whether the shard goes on.
+    fn turn(&mut self, events: &Events) -> bool {
+        self.inbox.stay_awake();
+        self.tick();
+        for event in events {
+            self.on_socket(event);
+        }
+        let mut messages = self.inbox.take();
+        self.inbox.take_news();
+        // The place of whoever joins was resolved before this: the shard must not stand before it.
+        self.deliver_through(self.engine.tail());
+        for message in messages.drain(..) {
+            match message {
+                Message::Join(joining) => self.on_join(*joining),
+                Message::Writable(key) => self.on_writable(key),
+                Message::Gone(key) => self.remove(key, CloseReason::Gone),
+                Message::Drain(over) => self.on_drain(over),
+                Message::Stop => return false,
             }
-            self.inbox.stay_awake();
-            self.tick();
-            for event in &events {
-                self.on_socket(event);
-            }
-            self.inbox.take(&mut messages);
-            self.inbox.take_news();
-            // The place of whoever joins was resolved before this: the shard must not stand before it.
-            self.deliver_through(self.engine.tail());
-            for message in messages.drain(..) {
-                match message {
-                    Message::Join(joining) => self.on_join(*joining),
-                    Message::Writable(key) => self.on_writable(key),
-                    Message::Gone(key) => self.remove(key, CloseReason::Gone),
-                    Message::Drain(over) => self.on_drain(over),
-                    Message::Stop => return self.stop(),
-                }
-            }
-            self.replay();
-            self.on_deadlines();
+        }
+        self.replay();
+        self.on_deadlines();
+        true
+    }
+
+    /// On another thread, while the shard sleeps: takes a session in.
+    pub(crate) fn join_from_outside(&mut self, joining: Joining) {
+        self.tick();
+        self.deliver_through(joining.subscription.cursor);
+        self.on_join(joining);
+        self.wake_if_earlier();
+    }
+
+    /// On another thread, while the shard sleeps: delivers all up to `tail` if that is little work. Answers whether it
+    /// did.
+    pub(crate) fn deliver_from_outside(&mut self, topic: &Topic, tail: Sequence) -> bool {
+        let groups = self.roster.index.matching(topic.as_str());
+        let readers: usize = groups.iter().map(|group| self.roster.groups[*group as usize].live().len()).sum();
+        if readers > READERS_FROM_OUTSIDE_MAX {
+            return false;
+        }
+        self.tick();
+        self.deliver_through(tail);
+        self.wake_if_earlier();
+        true
+    }
+
+    /// The shard's thread must not sleep longer than what was done for it allows.
+    fn wake_if_earlier(&self) {
+        let due = self.timers.next_due().unwrap_or(Tick::NEVER);
+        if due < self.sleeps_until || !self.runnable.is_empty() {
+            self.inbox.wake();
         }
     }
 
     fn time_to_sleep(&mut self) -> Option<Duration> {
+        let due = self.timers.next_due();
+        self.sleeps_until = due.unwrap_or(Tick::NEVER);
         if !self.runnable.is_empty() || self.timers.has_more_due() {
             return Some(Duration::ZERO);
         }
@@ -141,7 +189,7 @@ impl Shard {
         if may_have_missed || self.inbox.has_work() {
             return Some(Duration::ZERO);
         }
-        self.timers.next_due().map(|due| Duration::from_millis(due.0.saturating_sub(self.now.0)))
+        due.map(|due| Duration::from_millis(due.0.saturating_sub(self.now.0)))
     }
 
     fn tick(&mut self) {
@@ -201,7 +249,7 @@ impl Shard {
             Way::Body(outbox) => outbox.attach(key),
             Way::Direct(stream) => {
                 let token = Token(key.index as usize);
-                self.poll.registry().register(stream, token, Interest::READABLE | Interest::WRITABLE).is_ok()
+                self.registry.register(stream, token, Interest::READABLE).is_ok()
             }
         };
         if !is_there {
@@ -246,7 +294,20 @@ impl Shard {
     fn update(&mut self, key: SessionKey, change: impl FnOnce(&mut Session)) {
         let Some(entry) = self.roster.get(key) else { return };
         let (slot, pinned) = (entry.session.slot(), entry.session.pinned_bytes());
+        let was_blocked = entry.session.is_blocked();
         change(&mut entry.session);
+        if entry.session.is_blocked()
+            && !was_blocked
+            && let Way::Direct(stream) = &mut entry.way
+        {
+            // Asked for only when it matters: else each new socket, which is writable, would wake the shard.
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            if let Err(error) = self.registry.reregister(stream, Token(key.index as usize), interest) {
+                tracing::error!(%error, "a slow reader cannot be watched and is closed");
+                return self.remove(key, CloseReason::Broken);
+            }
+        }
+        let Some(entry) = self.roster.get(key) else { return };
         let (slot_after, pinned_after) = (entry.session.slot(), entry.session.pinned_bytes());
         self.pinned_bytes = self.pinned_bytes - pinned + pinned_after;
         self.counters.pinned_bytes.add(pinned_after as u64);
@@ -316,7 +377,8 @@ impl Shard {
         self.update(key, |session| session.end_by(at, CloseReason::Drain));
     }
 
-    fn stop(mut self) {
+    fn stop(&mut self) {
+        self.inbox.close();
         for key in self.roster.keys() {
             self.remove(key, CloseReason::Drain);
         }

@@ -4,7 +4,7 @@
 //! place share the page, which is read and joined once.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use tidings_core::session::{Next, Sent};
 use tidings_core::{CloseReason, Kind, Read, ReadLimit, ReadRequest, Sequence};
@@ -20,7 +20,7 @@ const PAGES_MAX: usize = 64;
 
 /// The pages of this turn, by group and cursor. They are forgotten with the turn, so none grows stale.
 #[derive(Default)]
-pub(crate) struct Pages(HashMap<(u32, Sequence), Rc<SharedPage>>);
+pub(crate) struct Pages(HashMap<(u32, Sequence), Arc<SharedPage>>);
 
 struct SharedPage {
     batch: Batch,
@@ -92,9 +92,9 @@ impl Shard {
     }
 
     /// The next page of a group after `cursor`; `None` when something of it is no longer kept.
-    fn page(&mut self, group_key: u32, cursor: Sequence) -> Option<Rc<SharedPage>> {
+    fn page(&mut self, group_key: u32, cursor: Sequence) -> Option<Arc<SharedPage>> {
         if let Some(page) = self.pages.0.get(&(group_key, cursor)) {
-            return Some(Rc::clone(page));
+            return Some(Arc::clone(page));
         }
         let spec = &self.roster.groups[group_key as usize].spec;
         let read = self.engine.read(&ReadRequest {
@@ -115,11 +115,11 @@ impl Shard {
             page.records.truncate(end + 1);
         }
         let batch = Batch::of(page.records.iter().map(AsRef::as_ref));
-        let shared = Rc::new(SharedPage { batch, through: page.through });
+        let shared = Arc::new(SharedPage { batch, through: page.through });
         if self.pages.0.len() >= PAGES_MAX {
             self.pages.0.clear();
         }
-        self.pages.0.insert((group_key, cursor), Rc::clone(&shared));
+        self.pages.0.insert((group_key, cursor), Arc::clone(&shared));
         Some(shared)
     }
 }

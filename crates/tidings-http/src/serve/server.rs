@@ -16,6 +16,9 @@ use super::porter::HubPorter;
 use super::workers::Workers;
 use crate::HttpState;
 
+/// The shards do the fan-out; a worker that serves many publishers sleeps less, and being woken costs more than a publish.
+const CORES_PER_WORKER: usize = 2;
+
 /// The open listeners of a hub. Closes them when it is dropped; connections then end as soon as they can.
 pub struct Server {
     state: Arc<HttpState>,
@@ -34,7 +37,7 @@ impl Server {
     /// When a listener cannot be prepared, or the system gives no poll, runtime or thread.
     pub fn open(listeners: Vec<TcpListener>, state: Arc<HttpState>) -> io::Result<Self> {
         let gate = ConnectionGate::new(state.config.limits.connections_max);
-        let workers = Arc::new(Workers::start(available_parallelism().map_or(1, usize::from))?);
+        let workers = Arc::new(Workers::start(available_parallelism().map_or(1, usize::from) / CORES_PER_WORKER)?);
         let (connections, closing) = (TaskTracker::new(), CancellationToken::new());
         let porter = HubPorter {
             state: Arc::clone(&state),

@@ -1,16 +1,18 @@
 //! A connection that is cut at any byte goes on by its last id: nothing lost, nothing twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tidings::{Delivery, Event, EventId, Publication};
+use tidings::{Delivery, Event, EventId, EventType, Publication};
+use tidings_core::ResetReason;
 
 use crate::support::hub::{TestHub, parse_topic};
 use crate::support::reader::{Cut, End, IdBy, Pumped, Reader};
 use crate::support::seed::Seed;
-use crate::support::{DEADLINE, as_read, over_both_ways, percent_encode};
+use crate::support::{DEADLINE, as_read, eventually, over_both_ways, percent_encode};
 
 over_both_ways!(
     one_topic_survives_its_cuts,
@@ -86,7 +88,7 @@ fn survive(delivery: Delivery, plan: &Plan) {
                 let (mut chance, pace, address) = (seed.part(number as u64), &pace, hub.address);
                 let (target, topics) = (plan.choose)(plan, &mut chance);
                 let bytes_between_cuts = BYTES * topics.len() / plan.topics.len() / CUTS_PER_READER;
-                let mut reader = CutReader::new(number, target, topics.len(), address);
+                let mut reader = CutReader::new(number, &target, topics.len(), address);
                 scope.spawn(move || {
                     reader.be_cut(&mut chance, bytes_between_cuts, pace);
                     reader.read_to_last();
@@ -104,7 +106,7 @@ fn survive(delivery: Delivery, plan: &Plan) {
             publisher.join().expect("a publisher failed");
         }
         for topic in &plan.topics {
-            let event_type = tidings::EventType::parse(LAST).expect("a plain word");
+            let event_type = EventType::parse(LAST).expect("a plain word");
             let last = Publication { event_type: Some(event_type), ..Publication::new(parse_topic(topic), "") };
             let id = hub.publish_all_of(last).id.to_string();
             lock(&published).insert(id, Sent { topic: topic.clone(), data: String::new() });
@@ -125,8 +127,8 @@ fn survive(delivery: Delivery, plan: &Plan) {
             assert_eq!(seen.data, published[&seen.id].data, "reader {}: the data of {}", reader.number, seen.id);
         }
     }
-    assert_eq!(hub.counters().reset(tidings_core::ResetReason::Expired).get(), 0);
-    assert_eq!(hub.counters().reset(tidings_core::ResetReason::Unknown).get(), 0);
+    assert_eq!(hub.counters().reset(ResetReason::Expired).get(), 0);
+    assert_eq!(hub.counters().reset(ResetReason::Unknown).get(), 0);
 }
 
 /// What a publisher sent.
@@ -236,8 +238,8 @@ struct CutReader {
 }
 
 impl CutReader {
-    fn new(number: usize, target: String, topics: usize, address: std::net::SocketAddr) -> Self {
-        let is_primed = number % 3 == 0;
+    fn new(number: usize, target: &str, topics: usize, address: SocketAddr) -> Self {
+        let is_primed = number.is_multiple_of(3);
         let separator = if target.contains('?') { '&' } else { '?' };
         // One that asks for no opening frame has no place before its first event, so it asks for all.
         let start = if is_primed { "prime=1" } else { "since=earliest" };
@@ -326,7 +328,7 @@ fn check_history(got: &[&str], want: &[&str], who: &str) {
     }
     let around = |ids: &[&str]| ids[same.saturating_sub(2)..(same + 4).min(ids.len())].join(", ");
     let missing = want.iter().filter(|id| !got.contains(id)).count();
-    let twice = got.len() - got.iter().collect::<std::collections::HashSet<_>>().len();
+    let twice = got.len() - got.iter().collect::<HashSet<_>>().len();
     panic!(
         "{who}: {missing} of {} events missing, {twice} twice; the first difference is at {same}: got {}, want {}",
         want.len(),
@@ -349,7 +351,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn a_cut_after_any_byte_loses_nothing(delivery: Delivery) {
     let hub = TestHub::start(delivery, |builder| builder);
     let mut want = Vec::new();
-    for (data, own_id) in [("one", None), ("two\r\nlines \u{1f980}", Some("my own id é")), ("", None), ("four", None)] {
+    for (data, own_id) in [("one", None), ("two\r\nlines \u{1f980}", Some("my own id é")), ("", None), ("four", None)]
+    {
         let id = own_id.map(|id| EventId::parse(id).expect("a good id"));
         let published = hub.publish_all_of(Publication { id, ..Publication::new(parse_topic("a"), data) });
         want.push((published.id.to_string(), as_read(data)));
@@ -395,7 +398,7 @@ fn a_cut_after_any_byte_loses_nothing(delivery: Delivery) {
     reader.head();
     hub.publish("a", "new");
     assert_eq!(reader.next_data(), "new");
-    crate::support::eventually("all that were cut are gone", || hub.sessions() == 1);
+    eventually("all that were cut are gone", || hub.sessions() == 1);
 }
 
 /// The opening frame tells its place; what is published while it is away comes when it is back.

@@ -8,14 +8,16 @@ use axum::Router;
 use futures_util::StreamExt as _;
 use tidings::{CloseReason, Delivery, EventType, Publication, ResumeFrom, Selector, SubscribeOptions};
 
+use crate::support::client::Client;
 use crate::support::hub::{TestHub, parse_topic};
-use crate::support::over_both_ways;
 use crate::support::reader::{Cut, End, Reader};
+use crate::support::{eventually_equal, over_both_ways};
 
 over_both_ways!(
     in_process_and_over_http_are_one_hub,
     a_router_works_in_a_server_of_ones_own,
     a_drain_ends_streams_in_order,
+    a_drain_waits_for_nobody_who_never_reads,
     a_drained_hub_takes_nothing_new,
     a_topic_ends_for_those_who_read_and_those_who_come_late,
     several_topics_end_with_the_last_of_them,
@@ -64,7 +66,7 @@ fn in_process_and_over_http_are_one_hub(delivery: Delivery) {
     assert_eq!(resumed.last_event_id(), hub_id_before(outside.last_event_id()));
     drop((inside, resumed));
     outside.cut(Cut::Fin);
-    crate::support::eventually_equal("sessions", &0, || hub.sessions());
+    eventually_equal("sessions", &0, || hub.sessions());
     assert_eq!(hub.counters().published.get(), 5);
 }
 
@@ -76,12 +78,11 @@ fn hub_id_before(id: &str) -> String {
 
 fn a_router_works_in_a_server_of_ones_own(delivery: Delivery) {
     let hub = start(delivery);
-    let app = Router::new()
-        .route("/mine", axum::routing::get(|| async { "my own page" }))
-        .nest("/live", hub.hub.router());
+    let app =
+        Router::new().route("/mine", axum::routing::get(|| async { "my own page" })).nest("/live", hub.hub.router());
     let address = serve(&hub, app);
 
-    let mut client = crate::support::client::Client::connect(address);
+    let mut client = Client::connect(address);
     assert_eq!(client.request("GET", "/mine", "", b"").text(), "my own page");
     let mut reader = Reader::new(address, "/live/events/chat/42?prime=1");
     reader.connect();
@@ -103,7 +104,7 @@ fn a_router_works_in_a_server_of_ones_own(delivery: Delivery) {
     assert_eq!(client.request("GET", "/events/chat/42", "", b"").head.status, 404, "it is mounted elsewhere");
     assert_eq!((hub.counters().joined_direct.get(), hub.counters().joined_body.get()), (0, 2));
     reader.cut(Cut::Rst);
-    crate::support::eventually_equal("sessions", &0, || hub.sessions());
+    eventually_equal("sessions", &0, || hub.sessions());
 }
 
 /// Serves `app` by axum, beside the hub's own door.
@@ -151,9 +152,26 @@ fn a_drain_ends_streams_in_order(delivery: Delivery) {
     assert!(refused.is_err(), "the listener is still open");
 }
 
+fn a_drain_waits_for_nobody_who_never_reads(delivery: Delivery) {
+    let drain = Duration::from_millis(200);
+    let mut hub = TestHub::start_draining(delivery, drain, |builder| builder);
+    let stuck = Reader::open(hub.address, "/events/t");
+    let mut idle = Reader::open(hub.address, "/events/idle");
+    for _ in 0..100 {
+        hub.publish("t", "x".repeat(100_000));
+    }
+    let began = Instant::now();
+    hub.shut_down();
+    let took = began.elapsed();
+    assert!(took < drain + Duration::from_secs(2), "the drain took {took:?}");
+    assert_eq!(idle.end(), End::Whole);
+    drop(stuck);
+}
+
 fn a_drained_hub_takes_nothing_new(delivery: Delivery) {
     let hub = start(delivery);
-    let mut inside = hub.block_on(hub.hub.subscribe(SubscribeOptions::topic(parse_topic("t")))).expect("memory answers");
+    let mut inside =
+        hub.block_on(hub.hub.subscribe(SubscribeOptions::topic(parse_topic("t")))).expect("memory answers");
     assert_eq!(hub.client().request("GET", "/readyz", "", b"").head.status, 200);
     hub.block_on(hub.hub.drain(Duration::from_millis(50)));
     assert_eq!(hub.block_on(inside.next()), None);
@@ -184,7 +202,10 @@ fn a_topic_ends_for_those_who_read_and_those_who_come_late(delivery: Delivery) {
     assert_eq!((&*end.event_type, live.end()), ("tidings.end", End::Whole));
     let inside_types: Vec<_> = (0..4).map(|_| hub.block_on(inside.next()).map(|event| event.event_type)).collect();
     let [one, two, last, nothing] = &inside_types[..] else { panic!("four were asked for") };
-    assert_eq!([one.as_deref(), two.as_deref(), last.as_deref()], [Some("message"), Some("message"), Some("tidings.end")]);
+    assert_eq!(
+        [one.as_deref(), two.as_deref(), last.as_deref()],
+        [Some("message"), Some("message"), Some("tidings.end")]
+    );
     assert_eq!(*nothing, None);
 
     // Late ones get what is retained and the end; those who were on their way, the rest.
@@ -208,12 +229,13 @@ fn a_topic_ends_for_those_who_read_and_those_who_come_late(delivery: Delivery) {
     }
     // Who has seen the end is told that nothing comes: an EventSource stops at 204.
     for method in ["GET", "HEAD"] {
-        let answer = client.request(method, "/events/build/7", &format!("last-event-id: {}\r\n", end.last_event_id), b"");
+        let answer =
+            client.request(method, "/events/build/7", &format!("last-event-id: {}\r\n", end.last_event_id), b"");
         assert_eq!((answer.head.status, answer.body), (204, Vec::new()), "{method}");
     }
     client.request("POST", "/events/build/7", "", b"too late").expect_problem(409);
     assert_eq!(hub.counters().closed(CloseReason::TopicEnded).get(), 2 + 5);
-    crate::support::eventually_equal("sessions", &0, || hub.sessions());
+    eventually_equal("sessions", &0, || hub.sessions());
 }
 
 fn several_topics_end_with_the_last_of_them(delivery: Delivery) {
@@ -225,7 +247,8 @@ fn several_topics_end_with_the_last_of_them(delivery: Delivery) {
     client.publish("/events/b?end", "");
     assert_eq!([both.next_data(), both.next_data()], ["a ends", "b goes on"]);
     assert_eq!((&*both.next().event_type, both.end()), ("tidings.end", End::Whole));
-    let answer = client.request("GET", "/events?topic=b&topic=a", &format!("last-event-id: {}\r\n", both.last_event_id()), b"");
+    let answer =
+        client.request("GET", "/events?topic=b&topic=a", &format!("last-event-id: {}\r\n", both.last_event_id()), b"");
     assert_eq!(answer.head.status, 204);
 }
 

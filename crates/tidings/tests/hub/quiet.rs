@@ -1,6 +1,5 @@
 //! The place of a quiet topic stays good, however much is trimmed beside it.
 
-
 use tidings::{Delivery, EventId, HistoryLimits, Publication};
 use tidings_core::ResetReason;
 
@@ -8,10 +7,7 @@ use crate::support::hub::{TestHub, parse_topic};
 use crate::support::reader::{Cut, Reader};
 use crate::support::{MIB, over_both_ways};
 
-over_both_ways!(
-    a_million_events_elsewhere_cost_a_quiet_reader_nothing,
-    what_is_trimmed_gives_a_verdict,
-);
+over_both_ways!(a_million_events_elsewhere_cost_a_quiet_reader_nothing, what_is_trimmed_gives_a_verdict,);
 
 const MANY: u32 = 1_000_000;
 
@@ -82,9 +78,7 @@ fn what_is_trimmed_gives_a_verdict(delivery: Delivery) {
     for number in 0..100 {
         hub.publish("t", format!("{number} {}", "x".repeat(MIB / 10)));
     }
-    for (reader, reason) in
-        [(&mut by_own_id, "unknown"), (&mut by_foreign, "unknown"), (&mut by_position, "expired")]
-    {
+    for (reader, reason) in [(&mut by_own_id, "unknown"), (&mut by_foreign, "unknown"), (&mut by_position, "expired")] {
         reader.connect();
         let verdict = expect_verdict(reader, reason);
         let first = reader.next();

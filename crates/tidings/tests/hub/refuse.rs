@@ -23,6 +23,7 @@ over_both_ways!(
     not_acceptable_is_said,
     pipelined_requests_are_answered_in_order,
     a_later_request_becomes_a_stream,
+    a_stream_comes_behind_answers_that_were_not_read,
     too_large_is_readable_while_the_client_still_sends,
     wrong_methods_and_paths_are_named,
     beyond_the_limit_of_connections_readers_are_told_to_wait,
@@ -52,8 +53,13 @@ fn a_head_that_is_too_long_is_refused(delivery: Delivery) {
 fn a_head_that_is_too_slow_is_closed(delivery: Delivery) {
     let limits = Limits { head_timeout: Duration::from_millis(200), ..wide_limits() };
     let hub = TestHub::start(delivery, |builder| builder.limits(limits));
-    let beginnings =
-        ["", "G", "GET /events/t HTTP/1.1\r\nhost: localhost\r\n", "P", "POST /events/t HTTP/1.1\r\nhost: localhost\r\n"];
+    let beginnings = [
+        "",
+        "G",
+        "GET /events/t HTTP/1.1\r\nhost: localhost\r\n",
+        "P",
+        "POST /events/t HTTP/1.1\r\nhost: localhost\r\n",
+    ];
     for (number, beginning) in beginnings.into_iter().enumerate() {
         let mut client = hub.client();
         client.send(beginning);
@@ -67,13 +73,17 @@ fn a_head_that_is_too_slow_is_closed(delivery: Delivery) {
 
 fn what_is_no_http_is_closed(delivery: Delivery) {
     let hub = start(delivery);
-    for (number, bytes) in ["GET\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n"].into_iter().enumerate() {
+    for (number, bytes) in
+        ["GET\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n"].into_iter().enumerate()
+    {
         let mut client = hub.client();
         client.send(bytes);
         let rest = client.rest();
         let text = String::from_utf8_lossy(&rest);
         assert!(text.is_empty() || text.starts_with("HTTP/1.1 400 "), "{bytes:?}: {text}");
-        eventually_equal(&format!("bad heads after {bytes:?}"), &(number as u64 + 1), || hub.counters().bad_heads.get());
+        eventually_equal(&format!("bad heads after {bytes:?}"), &(number as u64 + 1), || {
+            hub.counters().bad_heads.get()
+        });
     }
 }
 
@@ -135,7 +145,10 @@ fn http_1_0_gets_no_chunks(delivery: Delivery) {
     let head = client.head();
     assert_eq!((head.status, head.header("transfer-encoding")), (200, None), "{head:?}");
     assert_eq!(head.header("content-type"), Some("text/event-stream"));
-    assert!(head.is_last_of_connection() || head.version == "HTTP/1.0" && head.header("connection").is_none(), "{head:?}");
+    assert!(
+        head.is_last_of_connection() || head.version == "HTTP/1.0" && head.header("connection").is_none(),
+        "{head:?}"
+    );
     hub.publish("t", "after");
     let text = read_until(&mut client, "data: after\n\n");
     let lines: Vec<_> = text.lines().filter(|line| !line.starts_with("id: ")).collect();
@@ -191,9 +204,13 @@ fn not_acceptable_is_said(delivery: Delivery) {
 fn pipelined_requests_are_answered_in_order(delivery: Delivery) {
     let hub = start(delivery);
     let mut client = hub.client();
-    let post = |data: &str| format!("POST /events/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{data}", data.len());
+    let post = |data: &str| {
+        format!("POST /events/t HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{data}", data.len())
+    };
     let health = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
-    client.send([&*post("one"), health, &post("two"), "PUT / HTTP/1.1\r\nhost: localhost\r\n\r\n", &post("three")].concat());
+    client.send(
+        [&*post("one"), health, &post("two"), "PUT / HTTP/1.1\r\nhost: localhost\r\n\r\n", &post("three")].concat(),
+    );
     let ids: Vec<_> = [true, false, true, false, true]
         .into_iter()
         .filter_map(|is_post| {
@@ -244,11 +261,41 @@ fn a_later_request_becomes_a_stream(delivery: Delivery) {
     eventually_equal("sessions", &0, || hub.sessions());
 }
 
+/// The answers before it fill every buffer, so the stream waits until they are written.
+fn a_stream_comes_behind_answers_that_were_not_read(delivery: Delivery) {
+    const ANSWERS: usize = 300;
+    let hub = start(delivery);
+    hub.publish("t", "first");
+    let mut client = hub.client();
+    rustix::net::sockopt::set_socket_recv_buffer_size(client.stream(), 16 * 1024).expect("a socket takes SO_RCVBUF");
+    let page = client.request("GET", "/", "accept: text/html\r\n", b"");
+    assert_eq!(page.head.status, 200);
+    let all_bytes = page.body.len() * ANSWERS;
+    assert!(all_bytes > 3 * MIB / 2, "{all_bytes} bytes fit into the buffers");
+    let get = "GET / HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\n\r\n";
+    client.send(get.repeat(ANSWERS));
+    client.send("GET /events/t?since=earliest HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    for number in 0..ANSWERS {
+        assert_eq!(client.answer().body, page.body, "answer {number}");
+    }
+    assert_eq!(client.head().header("content-type"), Some("text/event-stream"));
+    read_until(&mut client, "data: first\n\n");
+    hub.publish("t", "second");
+    read_until(&mut client, "data: second\n\n");
+    let counters = hub.counters();
+    let joined = (counters.joined_direct.get(), counters.joined_body.get());
+    assert_eq!(joined, if delivery == Delivery::Direct { (1, 0) } else { (0, 1) });
+}
+
 fn too_large_is_readable_while_the_client_still_sends(delivery: Delivery) {
     let hub = start(delivery);
     let body = vec![b'x'; 20 * MIB];
     for is_chunked in [false, true] {
-        let framing = if is_chunked { "transfer-encoding: chunked".to_owned() } else { format!("content-length: {}", body.len()) };
+        let framing = if is_chunked {
+            "transfer-encoding: chunked".to_owned()
+        } else {
+            format!("content-length: {}", body.len())
+        };
         let client = hub.client();
         let mut sender = client.stream().try_clone().expect("a socket can be shared");
         let head = format!("POST /events/t HTTP/1.1\r\nhost: localhost\r\n{framing}\r\n\r\n");
@@ -313,7 +360,8 @@ fn beyond_the_limit_of_connections_readers_are_told_to_wait(delivery: Delivery) 
     let refused = hub.client().request("GET", "/events/t", "user-agent: curl/8\r\n", b"");
     refused.expect_problem(503);
     assert!(refused.head.is_last_of_connection(), "{:?}", refused.head);
-    let after: u64 = refused.head.header("retry-after").and_then(|after| after.parse().ok()).expect("when to come again");
+    let after: u64 =
+        refused.head.header("retry-after").and_then(|after| after.parse().ok()).expect("when to come again");
     assert!(after > 0);
     for browser in ["user-agent: Mozilla/5.0 (X11)\r\n", "sec-fetch-mode: cors\r\n"] {
         let told = hub.client().request("GET", "/events/t", browser, b"");

@@ -16,6 +16,7 @@ use crate::support::{DEADLINE, MIB, eventually, eventually_equal, over_both_ways
 over_both_ways!(
     one_that_never_reads_holds_up_nobody,
     one_that_takes_nothing_is_ended_in_time,
+    one_that_was_ended_gives_its_place_back,
     nothing_goes_into_a_half_written_frame,
     what_the_slow_ones_pin_is_limited,
 );
@@ -43,8 +44,7 @@ fn one_that_never_reads_holds_up_nobody(delivery: Delivery) {
     // Only a loose guard: other tests run beside this one.
     assert!(with < 2 * without + Duration::from_secs(3), "{with:?} with a slow reader, {without:?} without");
 
-    let counters = hub.counters();
-    assert_eq!(counters["sessions_direct"] + counters["sessions_body"], 1, "the slow one is still there: {counters:?}");
+    assert_eq!(hub.sessions(), 1, "the slow one is still there: {:?}", hub.counters());
     // It reads on and gets what was under way, whole; then the hub has nothing more for it.
     let mut next = 0;
     let end = loop {
@@ -87,7 +87,10 @@ fn carry_100_mb(hub: &mut ChildHub) -> Duration {
             client.publish("/events/t", &format!("{number} {filling}"));
             if number % 500 == 499 {
                 let grown = hub.memory().saturating_sub(memory_before);
-                assert!(grown <= HISTORY_BYTES + MEMORY_ALLOWANCE, "the hub has grown by {grown} bytes at event {number}");
+                assert!(
+                    grown <= HISTORY_BYTES + MEMORY_ALLOWANCE,
+                    "the hub has grown by {grown} bytes at event {number}"
+                );
                 let pinned = hub.counters()["pinned_bytes"];
                 assert!(pinned <= 128 * 1024, "{pinned} bytes are pinned, for one slow reader and a batch of 64 KiB");
             }
@@ -97,10 +100,7 @@ fn carry_100_mb(hub: &mut ChildHub) -> Duration {
     for reader in &mut others {
         reader.cut(Cut::Close);
     }
-    eventually("the others have left", || {
-        let counters = hub.counters();
-        counters["sessions_direct"] + counters["sessions_body"] <= 1
-    });
+    eventually("the others have left", || hub.sessions() <= 1);
     took
 }
 
@@ -129,7 +129,8 @@ impl Progress {
     fn wait_until_near(&self, number: usize) {
         let is_far = |read: &mut [usize; OTHERS]| read.iter().any(|read| read + EVENTS_AHEAD_MAX < number);
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read, waited) = self.changed.wait_timeout_while(read, DEADLINE, is_far).unwrap_or_else(PoisonError::into_inner);
+        let (read, waited) =
+            self.changed.wait_timeout_while(read, DEADLINE, is_far).unwrap_or_else(PoisonError::into_inner);
         assert!(!waited.timed_out(), "a reader stands still: {read:?} of {number}");
     }
 }
@@ -175,6 +176,24 @@ fn one_that_takes_nothing_is_ended_in_time(delivery: Delivery) {
     }
 }
 
+fn one_that_was_ended_gives_its_place_back(delivery: Delivery) {
+    let limits =
+        Limits { slow_client_timeout: Some(Duration::from_millis(200)), connections_max: 1, ..Limits::default() };
+    let hub = TestHub::start(delivery, |builder| builder.limits(limits));
+    let slow = open_narrow(hub.address, "/events/t");
+    for _ in 0..50 {
+        hub.publish("t", "x".repeat(100_000));
+    }
+    eventually_equal("readers ended as slow", &1, || hub.counters().closed(CloseReason::Slow).get());
+    // It still has not read a byte, and it is still there.
+    eventually("another one has its place", || {
+        let mut client = hub.client();
+        client.ask("GET", "/events/t", "", b"");
+        client.head().status == 200
+    });
+    drop(slow);
+}
+
 /// Many slow readers that take turns: whatever is due meanwhile (a heartbeat above all) waits for the end of a frame.
 fn nothing_goes_into_a_half_written_frame(delivery: Delivery) {
     const READERS: usize = 12;
@@ -183,9 +202,8 @@ fn nothing_goes_into_a_half_written_frame(delivery: Delivery) {
     let mut chance = seed.part(0);
     // A turn replays one page, so that the others wait with what is pending; and heartbeats are always due.
     let limits = Limits { catch_up_bytes_per_turn: 1, socket_send_buffer_bytes: 16 * 1024, ..wide_limits() };
-    let hub = TestHub::start(delivery, |builder| {
-        builder.limits(limits).shards(1).heartbeat(Some(Duration::from_millis(1)))
-    });
+    let hub =
+        TestHub::start(delivery, |builder| builder.limits(limits).shards(1).heartbeat(Some(Duration::from_millis(1))));
     let mut readers: Vec<_> = (0..READERS).map(|_| (open_narrow(hub.address, "/events/t"), 0)).collect();
     let filling = "x".repeat(150 * 1024);
     for number in 0..EVENTS {

@@ -29,12 +29,13 @@ fn two_thousand_readers_leave_nothing_behind(delivery: Delivery) {
                 Reader::open(hub.address, topics[number % 3])
             })
             .collect();
-        let counters = hub.counters();
-        assert_eq!(counters["sessions_direct"] + counters["sessions_body"], READERS as u64, "round {round}");
+        eventually("all readers are in a shard", || hub.sessions() == READERS as u64);
         assert!(hub.open_files() >= READERS, "round {round}: {} files", hub.open_files());
         leave(readers, round);
-        hub.wait_until_left();
-        eventually(&format!("the hub has {files_at_start} files as at its start"), || hub.open_files() <= files_at_start);
+        eventually("all sessions are gone", || hub.sessions() == 0);
+        eventually(&format!("the hub has {files_at_start} files as at its start"), || {
+            hub.open_files() <= files_at_start
+        });
         // Timers of those who have left stay until they are due.
         let first = *allocated.first().unwrap_or(&u64::MAX);
         eventually(&format!("no more is allocated than after {allocated:?}"), || {

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use memchr::memchr;
 use serde::Deserialize;
 use tidings::Topic;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -27,7 +27,7 @@ use crate::say::{self, Reader, Results};
 pub(super) async fn publish(topic: &Topic, event: &EventFlags, remote: &RemoteFlags) -> Result<(), Failure> {
     let (chunks, body) = ChannelBody::new();
     let answering = answer(body, remote);
-    let feeding = feed(LineWriter::new(topic, event), event.end, chunks);
+    let feeding = feed(tokio::io::stdin(), LineWriter::new(topic, event), event.end, chunks);
     let mut answering = std::pin::pin!(answering);
 
     let (fed, answers) = tokio::select! {
@@ -59,8 +59,12 @@ struct Answers {
 }
 
 /// Sends what stdin says, chunk by chunk, and ends the body with it.
-async fn feed(mut lines: LineWriter, ends_topic: bool, chunks: mpsc::Sender<Bytes>) -> Fed {
-    let mut stdin = tokio::io::stdin();
+async fn feed(
+    mut stdin: impl AsyncRead + Unpin,
+    mut lines: LineWriter,
+    ends_topic: bool,
+    chunks: mpsc::Sender<Bytes>,
+) -> Fed {
     let mut fault = None;
     loop {
         lines.input().reserve(READ_BYTES);
@@ -141,16 +145,14 @@ async fn answer(body: ChannelBody, remote: &RemoteFlags) -> Result<Answers, Fail
                 break;
             }
         }
-        let mut printed = Vec::new();
         while let Some(end) = memchr(b'\n', &unfinished) {
-            answers.take(&unfinished.split_to(end + 1), &mut printed);
+            answers.take(&unfinished.split_to(end + 1), &mut results);
         }
         if unfinished.len() > ANSWER_BYTES_MAX {
             answers.broke = Some("a line of the answer has no end".to_owned());
             break;
         }
-        results.write(&printed)?;
-        if results.flush()? == Reader::Gone {
+        if results.flush().await? == Reader::Gone {
             answers.nobody_reads = true;
             break;
         }
@@ -170,13 +172,12 @@ enum Answer {
 }
 
 impl Answers {
-    /// Takes one line of the answer. An id goes to `printed`, an error to stderr.
-    fn take(&mut self, line: &[u8], printed: &mut Vec<u8>) {
+    /// Takes one line of the answer. An id goes to the results, an error to stderr.
+    fn take(&mut self, line: &[u8], results: &mut Results) {
         match serde_json::from_slice(line) {
             Ok(Answer::Accepted { id }) => {
                 self.accepted += 1;
-                printed.extend_from_slice(id.as_bytes());
-                printed.push(b'\n');
+                results.add(&id);
             }
             Ok(Answer::Refused { error, line }) => {
                 self.refused += 1;
@@ -223,6 +224,8 @@ fn judge(fed: Option<Fed>, answers: &Answers) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
     use super::*;
 
     fn check(fed: Option<(u64, Option<&str>)>, accepted: u64, refused: u64, want: Option<&str>) {
@@ -247,12 +250,34 @@ mod tests {
         check(None, 2, 0, Some("before stdin ended"));
     }
 
+    /// Chunks go out as lines come in, and a space while none comes; the clock is the test's.
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_input_is_told_from_a_dead_one() {
+        let (mut typist, stdin) = duplex(1024);
+        let (chunks, mut body) = mpsc::channel(2);
+        let event = EventFlags { end: true, ..EventFlags::default() };
+        let lines = LineWriter::new(&Topic::default_topic(), &event);
+        let feeding = tokio::spawn(feed(stdin, lines, true, chunks));
+        let mut next = async || String::from_utf8_lossy(&body.recv().await.unwrap_or_default()).into_owned();
+
+        typist.write_all(b"one\ntw").await.expect("there is room");
+        assert_eq!(next().await, "{\"topic\":\"default\",\"data\":\"one\"}\n");
+        assert_eq!((&*next().await, &*next().await), (" ", " "));
+        typist.write_all(b"o\nthree").await.expect("there is room");
+        assert_eq!(next().await, "{\"topic\":\"default\",\"data\":\"two\"}\n");
+        drop(typist);
+        let want = "{\"topic\":\"default\",\"data\":\"three\"}\n{\"topic\":\"default\",\"end\":true}\n";
+        assert_eq!((&*next().await, &*next().await), (want, ""));
+        let fed = feeding.await.expect("it does not panic");
+        assert_eq!((fed.lines, fed.fault), (4, None));
+    }
+
     #[test]
     fn an_answer_is_an_id_or_an_error_with_its_line() {
-        let (mut answers, mut printed) = (Answers::default(), Vec::new());
-        answers.take(b"{\"id\":\"a-1\"}\n", &mut printed);
-        answers.take(b"{\"error\":\"too long\",\"line\":2,\"field\":\"data\"}\n", &mut printed);
-        answers.take(b"<html>\n", &mut printed);
-        assert_eq!((answers.accepted, answers.refused, printed), (1, 2, b"a-1\n".to_vec()));
+        let (mut answers, mut results) = (Answers::default(), Results::new());
+        answers.take(b"{\"id\":\"a-1\"}\n", &mut results);
+        answers.take(b"{\"error\":\"too long\",\"line\":2,\"field\":\"data\"}\n", &mut results);
+        answers.take(b"<html>\n", &mut results);
+        assert_eq!((answers.accepted, answers.refused), (1, 2));
     }
 }

@@ -122,22 +122,10 @@ mod tests {
 
     use super::*;
 
-    fn plain() -> EventFlags {
-        EventFlags {
-            event_type: None,
-            id: None,
-            retry: None,
-            ttl: None,
-            private: false,
-            end: false,
-            idempotency_key: None,
-        }
-    }
-
     /// The data of each line that is written, however the input is cut.
     fn check(input: &[u8], want: &[&str]) {
         for piece_len in 1..=input.len().max(1) {
-            let mut writer = LineWriter::new(&Topic::default_topic(), &plain());
+            let mut writer = LineWriter::new(&Topic::default_topic(), &EventFlags::default());
             let mut out = Vec::new();
             for piece in input.chunks(piece_len) {
                 writer.input().extend_from_slice(piece);
@@ -189,7 +177,7 @@ mod tests {
             private: true,
             end: true,
             idempotency_key: Some("k".to_owned()),
-            ..plain()
+            ..EventFlags::default()
         };
         let beginning = r#"{"topic":"a/\"b\"","type":"price","retry":250,"ttl":"1000ms","private":true"#;
         let want = format!(
@@ -200,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_left_for_the_hub_to_refuse() {
-        let got = written(&plain(), b"a\xff\"b\n");
+        let got = written(&EventFlags::default(), b"a\xff\"b\n");
         assert_eq!(got, b"{\"topic\":\"a/\\\"b\\\"\",\"data\":\"a\xff\\\"b\"}\n");
     }
 }

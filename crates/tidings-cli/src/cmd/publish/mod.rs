@@ -46,7 +46,7 @@ pub(crate) struct Publish {
     event: EventFlags,
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Event")]
 struct EventFlags {
     /// The event's type; `message` without it
@@ -221,18 +221,6 @@ TIDINGS_HUB and TIDINGS_TOKEN stand for --hub and --token.";
 mod tests {
     use super::*;
 
-    fn none() -> EventFlags {
-        EventFlags {
-            event_type: None,
-            id: None,
-            retry: None,
-            ttl: None,
-            private: false,
-            end: false,
-            idempotency_key: None,
-        }
-    }
-
     fn check(topic: &str, event: &EventFlags, want: &str) {
         let topic = Topic::parse(topic).expect("a topic");
         assert_eq!(target(&topic, event), want);
@@ -240,9 +228,9 @@ mod tests {
 
     #[test]
     fn the_target_says_all_but_the_data() {
-        check("default", &none(), "/events/default");
-        check("chat/a b+c", &none(), "/events/chat/a%20b%2Bc");
-        check("/?#", &none(), "/events//%3F%23");
+        check("default", &EventFlags::default(), "/events/default");
+        check("chat/a b+c", &EventFlags::default(), "/events/chat/a%20b%2Bc");
+        check("/?#", &EventFlags::default(), "/events//%3F%23");
         let all = EventFlags {
             event_type: EventType::parse("a&b").ok(),
             id: EventId::parse("order 42").ok(),
@@ -253,7 +241,7 @@ mod tests {
             idempotency_key: Some("k".to_owned()),
         };
         check("t", &all, "/events/t?type=a%26b&id=order%2042&retry=3000&ttl=600000ms&private&end");
-        check("t", &EventFlags { end: true, ..none() }, "/events/t?end");
+        check("t", &EventFlags { end: true, ..EventFlags::default() }, "/events/t?end");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! A reader that comes back: one stream after another, each from where the last one broke.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -70,7 +69,7 @@ impl Follower {
                 }
             };
             let delay = self.backoff.delay(fastrand::f64()).max(after.unwrap_or_default());
-            say::note(format_args!("{why}; trying again in {}", seconds(delay)));
+            say::note(format_args!("{why}; trying again in {:.1} s", delay.as_secs_f64()));
             sleep(delay).await;
         }
     }
@@ -84,37 +83,43 @@ impl Follower {
                 Err(why) => return Ok(Ended::Broken { why: format!("the connection broke: {why}") }),
             };
             self.decoder.push(&bytes);
-            while let Some(item) = self.decoder.poll() {
-                // An event that is too large would come again with the next connection.
-                let item = item.map_err(|error| Failure::running(format!("the stream cannot be read: {error}")))?;
-                if let Some(ended) = self.take(item)? {
-                    self.shower.flush()?;
-                    return Ok(ended);
-                }
-            }
-            if self.shower.flush()? == Wish::Enough {
+            let taken = self.take_items();
+            // Before a failure too: what came before it is good.
+            let seen = self.shower.flush().await?;
+            if taken? == Wish::Enough || seen == Wish::Enough {
                 return Ok(Ended::ForGood);
             }
         }
     }
 
-    fn take(&mut self, item: Item) -> Result<Option<Ended>, Failure> {
+    fn take_items(&mut self) -> Result<Wish, Failure> {
+        while let Some(item) = self.decoder.poll() {
+            // An event that is too large would come again with the next connection.
+            let item = item.map_err(|error| Failure::running(format!("the stream cannot be read: {error}")))?;
+            if self.take(item) == Wish::Enough {
+                return Ok(Wish::Enough);
+            }
+        }
+        Ok(Wish::More)
+    }
+
+    fn take(&mut self, item: Item) -> Wish {
         let event = match item {
             Item::Event(event) => event,
             Item::Retry(ms) => {
                 self.backoff.retry = Duration::from_millis(ms);
-                return Ok(None);
+                return Wish::More;
             }
-            Item::Id(_) | Item::Comment(_) => return Ok(None),
+            Item::Id(_) | Item::Comment(_) => return Wish::More,
         };
         match &*event.event_type {
-            "tidings.open" => Ok(None),
+            "tidings.open" => Wish::More,
             "tidings.reset" => {
                 say::note(reset_note(&event));
-                Ok(None)
+                Wish::More
             }
-            "tidings.end" => Ok(Some(Ended::ForGood)), // the hub would answer 204 from now on
-            _ => Ok((self.shower.show(&event)? == Wish::Enough).then_some(Ended::ForGood)),
+            "tidings.end" => Wish::Enough, // the hub would answer 204 from now on
+            _ => self.shower.show(&event),
         }
     }
 }
@@ -136,12 +141,6 @@ fn reset_note(event: &Event) -> String {
     push_visible(&mut note, if verdict.reason.is_empty() { "no reason is given" } else { &verdict.reason });
     note.push_str("); going on with the oldest event that is kept");
     note
-}
-
-fn seconds(delay: Duration) -> String {
-    let mut text = String::new();
-    let _ = write!(text, "{:.1} s", delay.as_secs_f64());
-    text
 }
 
 #[cfg(test)]

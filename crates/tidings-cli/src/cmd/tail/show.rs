@@ -57,26 +57,26 @@ impl Shower {
     }
 
     /// Prints an event. It is seen after [`flush`](Self::flush).
-    pub(super) fn show(&mut self, event: &Event) -> Result<Wish, Failure> {
-        let mut line = match &self.form {
+    pub(super) fn show(&mut self, event: &Event) -> Wish {
+        let line = match &self.form {
             Form::Json { origin } => as_json(event, origin),
             Form::People { has_colours } => for_people(event, &ZonedDateTime::now(), *has_colours),
         };
-        line.push('\n');
-        let reader = self.results.write(line.as_bytes())?;
+        self.results.add(&line);
         self.left = self.left.map(|left| left.saturating_sub(1));
-        Ok(wish(reader, self.left))
+        if self.left == Some(0) { Wish::Enough } else { Wish::More }
     }
 
     /// Lets all that was printed be seen.
-    pub(super) fn flush(&mut self) -> Result<Wish, Failure> {
-        let reader = self.results.flush()?;
-        Ok(wish(reader, self.left))
+    ///
+    /// # Errors
+    /// A [`Failure`] when it cannot be written.
+    pub(super) async fn flush(&mut self) -> Result<Wish, Failure> {
+        match self.results.flush().await? {
+            Reader::There => Ok(Wish::More),
+            Reader::Gone => Ok(Wish::Enough),
+        }
     }
-}
-
-fn wish(reader: Reader, left: Option<usize>) -> Wish {
-    if reader == Reader::Gone || left == Some(0) { Wish::Enough } else { Wish::More }
 }
 
 /// What a browser's `MessageEvent` has, by the same names.

@@ -103,7 +103,8 @@ impl Client {
             ("GET" | "HEAD" | "DELETE", []) => String::new(),
             _ => format!("content-length: {}\r\n", body.len()),
         };
-        let mut request = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\n{headers}{length}\r\n", self.address).into_bytes();
+        let mut request =
+            format!("{method} {target} HTTP/1.1\r\nhost: {}\r\n{headers}{length}\r\n", self.address).into_bytes();
         request.extend_from_slice(body);
         self.send(request);
     }
@@ -131,7 +132,11 @@ impl Client {
                 self.bytes.drain(..len);
                 return head;
             }
-            assert!(self.read_more(), "the connection ended before a head, after {:?}", String::from_utf8_lossy(&self.bytes));
+            assert!(
+                self.read_more(),
+                "the connection ended before a head, after {:?}",
+                String::from_utf8_lossy(&self.bytes)
+            );
         }
     }
 
@@ -212,7 +217,9 @@ impl Client {
                 true
             }
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
-            Err(error) => panic!("reading from {}: {error} after {:?}", self.address, String::from_utf8_lossy(&self.bytes)),
+            Err(error) => {
+                panic!("reading from {}: {error} after {:?}", self.address, String::from_utf8_lossy(&self.bytes))
+            }
         }
     }
 }

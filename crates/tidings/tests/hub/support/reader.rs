@@ -145,7 +145,7 @@ impl Reader {
         if link.dechunker.is_done() {
             return Pumped::End(End::Whole);
         }
-        let mut room = [0; 64 * 1024];
+        let mut room = [0; 16 * 1024];
         let len = bytes_max.min(room.len());
         link.stream.set_read_timeout(Some(patience)).expect("a time that is not zero");
         match link.stream.read(&mut room[..len]) {
@@ -191,7 +191,8 @@ impl Reader {
     #[track_caller]
     pub(crate) fn next(&mut self) -> Event {
         let target = self.target.clone();
-        self.next_or_end().unwrap_or_else(|end| panic!("{target}: the stream ended ({end:?}) where an event was expected"))
+        self.next_or_end()
+            .unwrap_or_else(|end| panic!("{target}: the stream ended ({end:?}) where an event was expected"))
     }
 
     /// The next event, and not a byte more is read.
@@ -258,7 +259,8 @@ impl Reader {
                 target = format!("{target}{separator}{name}={}", percent_encode(id));
             }
         }
-        let request = format!("GET {target} HTTP/1.1\r\nhost: {}\r\naccept: text/event-stream\r\n{headers}\r\n", self.address);
+        let request =
+            format!("GET {target} HTTP/1.1\r\nhost: {}\r\naccept: text/event-stream\r\n{headers}\r\n", self.address);
         let link = self.link.as_mut().expect("it is connected");
         // A hub that has ended the connection has its reasons; reading says so.
         drop(link.stream.write_all(request.as_bytes()));
