@@ -2,9 +2,8 @@
 //!
 //! What it is to be stands in `config::Plan`; what it does is the library's.
 
-use std::future::{pending, ready};
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -61,8 +60,8 @@ impl ListeningHub {
         let mut address = address.expect("--listen has a default, so there is one");
         if address.ip().is_unspecified() {
             address.set_ip(match address {
-                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
         format!("http://{address}")
@@ -79,40 +78,30 @@ impl ListeningHub {
 
         // Held while the hub serves and drains, so that the admin listener tells of the drain to its end.
         let (drained, when_drained) = oneshot::channel::<()>();
-        let mut admin = pin!(serve_admin(&hub, admin, when_drained));
+        let admin = admin.map(|admin| tokio::spawn(serve_admin(hub.clone(), admin, when_drained)));
+
         let (stop, when_stopped) = oneshot::channel::<()>();
         let sockets = listeners.into_iter().map(|listener| listener.socket).collect();
         let mut serving = pin!(hub.serve(sockets, until_closed(when_stopped), drain));
-
-        let mut asked_twice = pin!(async {
+        let asked_twice = async {
+            // Serving was polled once when this is: the hub accepts, and only then is the announcement true.
+            announce(&addresses, admin_address);
             signals.next().await;
             tracing::info!(?drain, "asked to stop: streams are being ended; a second signal ends at once");
             drop(stop);
             signals.next().await;
-        });
-
-        // Polled once, the hub accepts; only then is the announcement true.
-        let ended = tokio::select! {
+        };
+        tokio::select! {
             biased;
-            ended = &mut serving => Some(ended),
-            ended = &mut admin => Some(ended),
-            () = ready(()) => None,
-        };
-        let ended = if let Some(ended) = ended {
-            ended
-        } else {
-            announce(&addresses, admin_address);
-            tokio::select! {
-                ended = &mut serving => ended,
-                ended = &mut admin => ended,
-                () = &mut asked_twice => return Err(Failure::running("a second signal ended the hub before its streams had ended")),
-            }
-        };
-        ended.map_err(|error| Failure::running(format!("the hub failed: {error}")))?;
+            served = &mut serving => served.map_err(|error| Failure::running(format!("the hub failed: {error}")))?,
+            () = asked_twice => return Err(Failure::running("a second signal ended the hub before its streams had ended")),
+        }
 
         drop(drained);
-        // Somebody who reads slowly from the admin listener does not keep the program alive.
-        let _ = timeout(ADMIN_GRACE, admin).await;
+        if let Some(admin) = admin {
+            // Somebody who reads slowly from the admin listener does not keep the program alive.
+            let _ = timeout(ADMIN_GRACE, admin).await;
+        }
         tracing::info!("stopped");
         Ok(())
     }
@@ -121,10 +110,10 @@ impl ListeningHub {
 /// How long requests to the admin listener may take to end after everything else has.
 const ADMIN_GRACE: Duration = Duration::from_millis(500);
 
-async fn serve_admin(hub: &Hub, admin: Option<Listener>, when_drained: oneshot::Receiver<()>) -> io::Result<()> {
-    match admin {
-        Some(admin) => hub.serve_admin(admin.socket, until_closed(when_drained)).await,
-        None => pending().await,
+/// Ends when the other end of `when_drained` is dropped.
+async fn serve_admin(hub: Hub, admin: Listener, when_drained: oneshot::Receiver<()>) {
+    if let Err(error) = hub.serve_admin(admin.socket, until_closed(when_drained)).await {
+        tracing::error!(%error, "the admin listener failed; the hub goes on without it");
     }
 }
 

@@ -172,7 +172,7 @@ impl Session {
     // ## CatchingUp => Live   (the cursor has met the shard's position, on the shard's thread)
     /// It is a live member from now on.
     pub fn join(&mut self, slot: u32) {
-        debug_assert!(self.pending.is_none() && !self.is_blocked, "a session that waits cannot be live");
+        debug_assert!(self.is_free(), "a session that waits cannot be live");
         self.state = State::Live { slot };
     }
 
@@ -248,6 +248,11 @@ impl Session {
         self.is_blocked = false;
     }
 
+    /// Can something new be written to it?
+    fn is_free(&self) -> bool {
+        !self.is_blocked && self.pending.is_none()
+    }
+
     /// Is it waiting for the other side to take bytes?
     pub fn is_blocked(&self) -> bool {
         self.is_blocked
@@ -278,7 +283,8 @@ impl Session {
     pub fn due_at(&self, pace: &Pace) -> Tick {
         let end = self.ends_at.map_or(Tick::NEVER, |(at, _)| at);
         let beat = match pace.heartbeat {
-            Some(interval) if !self.is_blocked && !self.is_closing() => self.last_byte_at.after(interval),
+            // Not while bytes are owed: they may be the second half of a frame.
+            Some(interval) if self.is_free() && !self.is_closing() => self.last_byte_at.after(interval),
             _ => Tick::NEVER,
         };
         let stall = match (self.stalled_since, pace.slow_client_timeout) {
@@ -383,6 +389,16 @@ mod tests {
         session.on_sent(&bytes("x"), Sequence(0), Sequence(1), Sent::Nothing, secs(30));
         assert_eq!(session.on_deadline(secs(60), &PACE), Due::Nothing);
         assert_eq!(session.on_deadline(secs(61), &PACE), Due::Close(CloseReason::Slow));
+    }
+
+    #[test]
+    fn no_heartbeat_goes_into_a_half_written_frame() {
+        let mut session = session(0);
+        session.on_sent(&bytes("frame"), Sequence(0), Sequence(1), Sent::Part(2), secs(1));
+        session.on_writable(); // there is room again, but it has not had its turn yet
+        assert_eq!(session.on_deadline(secs(59), &PACE), Due::Nothing);
+        session.on_pending_sent(Sent::All, secs(59));
+        assert_eq!(session.on_deadline(secs(74), &PACE), Due::Heartbeat);
     }
 
     #[test]

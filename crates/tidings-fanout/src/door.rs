@@ -352,18 +352,17 @@ fn judge(read: &[u8], head_bytes_max: usize) -> Head {
     if read[..start] != GET[..start] {
         return Head::Other;
     }
-    // A head ends with an empty line; the end of the one before it may be a bare line feed.
     if read.ends_with(b"\n\r\n") || read.ends_with(b"\n\n") {
         Head::PlainGet
-    } else if read.len() >= head_bytes_max || contains_empty_line(read) {
-        Head::Other
+    } else if read.len() >= head_bytes_max || has_empty_line(read) {
+        Head::Other // too long, or more than one head: a client that sends before it has its answer
     } else {
         Head::Incomplete
     }
 }
 
-/// Has more come than one head? Rare: only a client that sends the next request before the answer to this one.
-fn contains_empty_line(read: &[u8]) -> bool {
+/// Has a whole head come? It ends with an empty line, and the line before that may end with a bare line feed.
+pub fn has_empty_line(read: &[u8]) -> bool {
     read.windows(3).any(|window| window == b"\n\r\n") || read.windows(2).any(|window| window == b"\n\n")
 }
 

@@ -13,7 +13,7 @@ mod shard;
 mod socket;
 mod way;
 
-pub use door::{Admission, Admitted, Arrival, Door, Porter};
+pub use door::{Admission, Admitted, Arrival, Door, Porter, has_empty_line};
 pub use fanout::{Fanout, FanoutHandle, FanoutOptions, Subscription};
 pub use outbox::EventStream;
 pub use permit::{ConnectionGate, Permit};

@@ -11,7 +11,7 @@ mod roster;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -150,8 +150,13 @@ impl Shard {
     /// On another thread, while the shard sleeps: takes a session in.
     pub(crate) fn join_from_outside(&mut self, joining: Joining) {
         self.tick();
-        self.deliver_through(joining.subscription.cursor);
+        self.deliver_through(self.engine.tail());
         self.on_join(joining);
+        if self.roster.take_is_wider() {
+            // As before a sleep: a publisher that committed before it could see the new topic has not told us.
+            fence(Ordering::SeqCst);
+            self.deliver_through(self.engine.tail());
+        }
         self.wake_if_earlier();
     }
 

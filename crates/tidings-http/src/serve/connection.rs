@@ -17,7 +17,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tidings_core::CloseReason;
-use tidings_fanout::{Arrival, Permit, Subscription};
+use tidings_fanout::{Arrival, Permit, Subscription, has_empty_line};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -29,6 +29,9 @@ use crate::{HttpState, TakeOver, Takeover};
 
 /// How long a connection may wait for its next request.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// The shard ends a slow reader after `--slow-client-timeout`; what hyper still holds for it then is given up after so
+/// many of them.
+const WRITE_TIMEOUTS: u32 = 2;
 /// How an HTTP/2 connection begins; no method of HTTP/1.1 does.
 const HTTP2_PREFACE: &[u8] = b"PRI";
 /// Hyper reads a head of at most so many bytes whatever it is told: it takes no smaller buffer.
@@ -74,30 +77,41 @@ impl Slot {
 pub(super) async fn serve(connection: Connection, arrival: Arrival) {
     let Arrival { socket, read, permit, .. } = arrival;
     let Ok(mut stream) = TcpStream::from_std(socket) else { return };
-    let head_timeout = connection.state.config.limits.head_timeout;
-    let Ok(Some((is_http2, read))) = timeout(head_timeout, is_http2(&mut stream, read)).await else {
+    let limits = &connection.state.config.limits;
+    let Ok(read) = timeout(limits.head_timeout, read_head(&mut stream, read, limits.head_bytes_max)).await else {
         connection.state.counters.bad_heads.increment();
         return;
     };
-    let io = Io::new(stream, read.into());
-    if is_http2 {
-        serve_http2(connection, io, permit).await;
+    let Some(read) = read else { return };
+    let is_http2 = read.starts_with(HTTP2_PREFACE);
+    let counters = Arc::clone(&connection.state.counters);
+    let write_timeout = limits.slow_client_timeout.map(|timeout| timeout * WRITE_TIMEOUTS);
+    let io = Io::new(stream, read.into(), write_timeout);
+    let served = if is_http2 {
+        serve_http2(connection, io, permit).await
     } else {
-        serve_http1(connection, io, permit).await;
+        serve_http1(connection, io, permit).await
+    };
+    if let Err(error) = served {
+        if error.is_parse() || error.is_timeout() {
+            counters.bad_heads.increment();
+        }
+        tracing::debug!(%error, "a connection ended with an error");
     }
 }
 
-/// Reads on until it is clear which HTTP this is; `None` when the peer leaves before.
-async fn is_http2(stream: &mut TcpStream, mut read: Vec<u8>) -> Option<(bool, Vec<u8>)> {
-    while read.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&read) {
-        let mut room = [0; 1024];
+/// Reads on until the first head is whole, or is HTTP/2's, or is too long, which hyper then says; `None` when the peer
+/// leaves before. Hyper has one time for a head and for the wait before it; the first head gets less.
+async fn read_head(stream: &mut TcpStream, mut read: Vec<u8>, bytes_max: usize) -> Option<Vec<u8>> {
+    let mut room = [0; 2048];
+    while !read.starts_with(HTTP2_PREFACE) && !has_empty_line(&read) && read.len() <= bytes_max {
         let count = stream.read(&mut room).await.ok().filter(|count| *count > 0)?;
         read.extend_from_slice(&room[..count]);
     }
-    Some((read.starts_with(HTTP2_PREFACE), read))
+    Some(read)
 }
 
-async fn serve_http1(connection: Connection, io: Io, permit: Permit) {
+async fn serve_http1(connection: Connection, io: Io, permit: Permit) -> hyper::Result<()> {
     let Connection { state, closing } = connection;
     let slot = Arc::new(Slot { unflushed: io.unflushed(), taken: Mutex::default() });
     let is_over_limit = permit.is_over_limit();
@@ -121,17 +135,15 @@ async fn serve_http1(connection: Connection, io: Io, permit: Permit) {
             Pin::new(&mut driver).graceful_shutdown();
         }
         if let Poll::Ready(ended) = Pin::new(&mut driver).poll(cx) {
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended with an error");
-            }
-            return Poll::Ready(false);
+            return Poll::Ready(ended.map(|()| false));
         }
-        if slot.is_ready() { Poll::Ready(true) } else { Poll::Pending }
+        if slot.is_ready() { Poll::Ready(Ok(true)) } else { Poll::Pending }
     })
-    .await;
+    .await?;
     if is_taken {
         hand_over(&state, &slot, driver.into_parts(), permit);
     }
+    Ok(())
 }
 
 /// Gives the socket to a shard. Hyper has written all it had and is in the middle of no answer: it waits for the handler
@@ -148,7 +160,7 @@ fn hand_over<S>(state: &HttpState, slot: &Slot, parts: http1::Parts<Io, S>, perm
     }
 }
 
-async fn serve_http2(connection: Connection, io: Io, permit: Permit) {
+async fn serve_http2(connection: Connection, io: Io, permit: Permit) -> hyper::Result<()> {
     let Connection { state, closing } = connection;
     let is_over_limit = permit.is_over_limit();
     let limits = state.config.limits.clone();
@@ -162,15 +174,12 @@ async fn serve_http2(connection: Connection, io: Io, permit: Permit) {
             .keep_alive_interval(Some(HTTP2_PING_INTERVAL))
             .serve_connection(io, handler)
     );
-    let ended = tokio::select! {
+    tokio::select! {
         ended = &mut driver => ended,
         () = closing.cancelled() => {
             driver.as_mut().graceful_shutdown();
             driver.await
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended with an error");
     }
 }
 

@@ -9,10 +9,16 @@ pub(crate) mod seed;
 
 use std::fmt::Debug;
 use std::net::{SocketAddr, TcpStream};
+use std::panic::resume_unwind;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// No wait is longer.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// No scenario takes longer: many waits, each in time, would be too long together.
+const SCENARIO_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// A binary megabyte.
 pub(crate) const MIB: usize = 1024 * 1024;
@@ -21,14 +27,30 @@ pub(crate) const MIB: usize = 1024 * 1024;
 macro_rules! over_both_ways {
     ($($scenario:ident),+ $(,)?) => {
         mod direct {
-            $(#[test] fn $scenario() { super::$scenario(tidings::Delivery::Direct); })+
+            $(#[test] fn $scenario() { $crate::support::within_time(|| super::$scenario(tidings::Delivery::Direct)); })+
         }
         mod body {
-            $(#[test] fn $scenario() { super::$scenario(tidings::Delivery::Body); })+
+            $(#[test] fn $scenario() { $crate::support::within_time(|| super::$scenario(tidings::Delivery::Body)); })+
         }
     };
 }
 pub(crate) use over_both_ways;
+
+/// Runs a scenario; fails when it takes too long, even if it can never end.
+#[track_caller]
+pub(crate) fn within_time(scenario: impl FnOnce() + Send + 'static) {
+    let name = thread::current().name().unwrap_or("a scenario").to_owned();
+    let (end, has_ended) = channel::<()>();
+    let running = thread::Builder::new().name(name).spawn(move || {
+        scenario();
+        drop(end); // also when it panics
+    });
+    let running = running.expect("the system has a thread more");
+    match has_ended.recv_timeout(SCENARIO_TIME_MAX) {
+        Err(RecvTimeoutError::Timeout) => panic!("it has not ended in {SCENARIO_TIME_MAX:?}"),
+        _ => running.join().unwrap_or_else(|panic| resume_unwind(panic)),
+    }
+}
 
 /// Looks again and again until `is_so`.
 #[track_caller]
@@ -37,7 +59,7 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "waited {DEADLINE:?} until {what}");
         // Nobody unparks this thread: it leaves the processor to those it waits for.
-        std::thread::park_timeout(Duration::from_millis(1));
+        thread::park_timeout(Duration::from_millis(1));
     }
 }
 
@@ -48,7 +70,7 @@ pub(crate) fn eventually_equal<T: PartialEq + Debug>(what: &str, want: &T, mut l
     let deadline = Instant::now() + DEADLINE;
     while last != *want {
         assert!(Instant::now() < deadline, "waited {DEADLINE:?} until {what} is {want:?}, last it was {last:?}");
-        std::thread::park_timeout(Duration::from_millis(1));
+        thread::park_timeout(Duration::from_millis(1));
         last = look();
     }
 }

@@ -1,0 +1,185 @@
+//! Whole runs against a server that does wrong what it is asked to.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Faults, TestServer};
+use tidings_bench::{
+    Amount, BenchError, DeliveryReport, FanoutPlan, IdlePlan, Mode, Pace, Phase, Plan, Report, Server, StormPlan, run,
+};
+
+/// Six subscribers of three topics; sixty events by two publishers.
+fn plan(server: &TestServer) -> Plan {
+    let fanout = FanoutPlan { publishers: 2, amount: Amount::Events(60), ..FanoutPlan::default() };
+    Plan {
+        subscribers: 6,
+        topics: 3,
+        mode: Mode::Fanout(fanout),
+        settle: Duration::ZERO,
+        quiet: Duration::from_millis(300),
+        timeout: Duration::from_secs(20),
+        verify: true,
+        ..Plan::new(Server::parse(&server.url).expect("a server"))
+    }
+}
+
+fn report(plan: &Plan) -> Report {
+    run(plan, |_| {}).expect("a report")
+}
+
+/// What was counted: expected, received, lost, duplicated, out of order, closed.
+fn counts(report: &Report) -> [u64; 6] {
+    let DeliveryReport { expected, received, lost, duplicated, out_of_order, closed, .. } =
+        report.deliveries.as_ref().expect("deliveries");
+    [*expected, *received, *lost, *duplicated, *out_of_order, *closed]
+}
+
+#[track_caller]
+fn check(faults: Faults, want: [u64; 6]) -> Report {
+    let report = report(&plan(&TestServer::start(faults.clone())));
+    assert_eq!(counts(&report), want, "{faults:?}: {report:#?}");
+    report
+}
+
+#[test]
+fn every_delivery_of_a_good_server_is_counted_once() {
+    let report = check(Faults::default(), [120, 120, 0, 0, 0, 0]);
+    let publish = report.publish.expect("events were published");
+    assert_eq!((publish.accepted, publish.refused, publish.publishers), (60, 0, 2));
+    let verify = report.verify.expect("it was asked for");
+    assert_eq!((verify.events, verify.without_id, verify.id_changed, verify.id_shared), (120, 0, 0, 0));
+    assert!(report.server.is_none(), "no process id was given");
+    check(Faults { closes_after_publish: true, ..Faults::default() }, [120, 120, 0, 0, 0, 0]);
+}
+
+#[test]
+fn what_a_server_does_wrong_is_told_apart() {
+    // Each fault at six of sixty events, for the two subscribers of its topic.
+    check(Faults { loses_each: Some(10), ..Faults::default() }, [120, 108, 12, 0, 0, 0]);
+    check(Faults { repeats_each: Some(10), ..Faults::default() }, [120, 132, 0, 12, 0, 0]);
+    let report = check(Faults { refuses_each: Some(10), ..Faults::default() }, [108, 108, 0, 0, 0, 0]);
+    let publish = report.publish.expect("events were published");
+    assert_eq!((publish.accepted, publish.refused), (54, 6));
+    assert!(publish.first_refusal.is_some_and(|refusal| refusal.contains("429 Slow down")));
+}
+
+#[test]
+fn an_event_behind_a_later_one_of_its_publisher_and_topic_is_out_of_order() {
+    let mut plan = plan(&TestServer::start(Faults { delays_each: Some(10), ..Faults::default() }));
+    plan.topics = 1;
+    plan.mode = Mode::Fanout(FanoutPlan { amount: Amount::Events(55), ..FanoutPlan::default() });
+    // Five of 55 were kept back, for six subscribers.
+    assert_eq!(counts(&report(&plan)), [330, 330, 0, 0, 30, 0]);
+}
+
+#[test]
+fn streams_that_end_are_counted_and_what_they_miss_is_lost() {
+    let mut plan = plan(&TestServer::start(Faults { ends_at: Some(50), ..Faults::default() }));
+    plan.quiet = Duration::from_secs(10); // nobody is left: there is nothing to wait for
+    plan.topics = 1;
+    let report = report(&plan);
+    assert_eq!(counts(&report), [360, 300, 60, 0, 0, 6]);
+}
+
+#[test]
+fn ids_are_checked() {
+    let without = report(&plan(&TestServer::start(Faults { has_no_ids: true, ..Faults::default() })));
+    assert_eq!(without.verify.expect("asked for").without_id, 120);
+    let shared = report(&plan(&TestServer::start(Faults { has_one_id: true, ..Faults::default() })));
+    assert_eq!(shared.verify.expect("asked for").id_shared, 59);
+}
+
+#[test]
+fn a_rate_and_a_time_decide_how_much_is_published() {
+    let mut plan = plan(&TestServer::start(Faults::default()));
+    let (amount, pace) = (Amount::For(Duration::from_millis(200)), Pace::Rate(200.0));
+    plan.mode = Mode::Fanout(FanoutPlan { publishers: 2, amount, pace, warm_up: Duration::from_millis(50) });
+    let report = report(&plan);
+    assert_eq!(counts(&report)[..3], [80, 80, 0], "40 events are due in this time, each for two subscribers");
+    let publish = report.publish.expect("events were published");
+    assert_eq!((publish.accepted, publish.rate), (40, Some(200.0)));
+    assert!(publish.seconds > 0.190, "the last one is due after 195 ms: {publish:?}");
+}
+
+#[test]
+fn a_group_listens_to_many_topics() {
+    let server = TestServer::start(Faults::default());
+    let mut plan = plan(&server);
+    plan.topics = 10;
+    plan.groups = Some(2);
+    // The server knows no patterns: both publish and subscribe by the remainder.
+    plan.subscribe.path = "/g{i%2}".parse().expect("a template");
+    plan.publish.path = "/g{t%2}".parse().expect("a template");
+    assert_eq!(counts(&report(&plan)), [180, 180, 0, 0, 0, 0]);
+}
+
+#[test]
+fn refused_subscribers_end_the_run_with_the_answer() {
+    let server = TestServer::start(Faults { forbids_reading: true, ..Faults::default() });
+    let error = run(&plan(&server), |_| {}).expect_err("403");
+    assert!(matches!(&error, BenchError::Refused { status: 403, answer, .. } if answer.ends_with("no!\n")), "{error}");
+
+    let server = TestServer::start(Faults { refuses_each: Some(1), ..Faults::default() });
+    let error = run(&plan(&server), |_| {}).expect_err("nothing was accepted");
+    assert!(matches!(&error, BenchError::NothingAccepted { refused: 60, first } if first.contains("429")), "{error}");
+
+    let mut nobody = plan(&server);
+    nobody.server = Server::parse("http://127.0.0.1:1").expect("a server");
+    let error = run(&nobody, |_| {}).expect_err("nobody listens there");
+    assert!(matches!(error, BenchError::Connect { .. }), "{error}");
+}
+
+#[test]
+fn idle_subscribers_are_watched() {
+    let mut plan = plan(&TestServer::start(Faults::default()));
+    plan.mode = Mode::Idle(IdlePlan { hold: Duration::from_millis(50) });
+    plan.pids = vec![std::process::id()];
+    let mut phases = Vec::new();
+    let report = run(&plan, |progress| phases.push(progress.phase)).expect("a report");
+    let idle = report.idle.expect("it was idle");
+    assert!(idle.seconds >= 0.05 && idle.closed == 0, "{idle:?}");
+    assert_eq!(idle.cpu_percent.is_some(), cfg!(target_os = "linux"));
+    assert_eq!(report.connect.pss_bytes_per_subscriber.is_some(), cfg!(target_os = "linux"));
+    phases.dedup();
+    assert_eq!(phases, [Phase::Connecting, Phase::Settling, Phase::Holding]);
+}
+
+#[test]
+fn clients_come_back_and_catch_up() {
+    let storm = StormPlan {
+        live_readers: 3,
+        events_behind: 40,
+        live_rate: 200.0,
+        calm: Duration::from_millis(100),
+        publishers: 2,
+        ..StormPlan::default()
+    };
+    let storm = |faults: Faults| {
+        let mut plan = plan(&TestServer::start(faults));
+        plan.subscribers = 12;
+        plan.mode = Mode::Storm(storm.clone());
+        run(&plan, |_| {})
+    };
+    let report = storm(Faults { refuses_returns: 4, ..Faults::default() }).expect("a report");
+    let [expected, received, lost, duplicated, out_of_order, _] = counts(&report);
+    assert_eq!((received, lost, duplicated, out_of_order), (expected, 0, 0, 0), "{report:#?}");
+    assert!(expected >= 9 * 40, "{expected}");
+    let storm_report = report.storm.expect("it was a storm");
+    assert_eq!((storm_report.clients, storm_report.caught_up, storm_report.retries), (9, 9, 4));
+    assert!(storm_report.seconds > 0.0 && storm_report.catch_up_ms.is_some());
+    assert!(storm_report.live_before_ms.is_some() && storm_report.live_during_ms.is_some());
+    let verify = report.verify.expect("asked for");
+    assert_eq!((verify.id_changed, verify.id_shared), (0, 0), "a replayed event has the id it had: {verify:?}");
+
+    let error = storm(Faults { has_no_ids: true, ..Faults::default() }).expect_err("no ids");
+    assert!(matches!(error, BenchError::NoIds { clients: 9 }), "{error}");
+}
+
+#[test]
+fn too_many_subscribers_are_refused_before_the_start() {
+    let mut plan = plan(&TestServer::start(Faults::default()));
+    plan.subscribers = 9_000_000;
+    let error = run(&plan, |_| {}).expect_err("no test system grants that many descriptors");
+    assert!(matches!(error, BenchError::Descriptors { needed: 9_000_066, .. }), "{error}");
+}
