@@ -70,11 +70,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             let Some((mut stream, mut bytes)) = connections.remove(&token) else { continue };
             let is_open = read_all(&mut stream, &mut bytes, &mut buffer);
-            let mut subscribes = false;
+            let mut joins = false;
             while let Some(request) = first_request(&bytes) {
                 let len = request.len;
-                subscribes = request.subscribes;
-                if subscribes {
+                joins = request.subscribes;
+                if joins {
                     break;
                 }
                 let frame = event(next_id, request.body);
@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 stream.write_all(ACCEPTED)?;
                 bytes.drain(..len);
             }
-            if subscribes {
+            if joins {
                 poll.registry().deregister(&mut stream)?;
                 let at = token.0 % SHARDS;
                 registries[at].register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;

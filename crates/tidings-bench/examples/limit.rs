@@ -43,11 +43,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             } else if let Some((mut stream, mut bytes)) = publishers.remove(&token) {
                 let is_open = read_all(&mut stream, &mut bytes, &mut buffer);
-                let mut subscribes = false;
+                let mut joins = false;
                 while let Some(request) = first_request(&bytes) {
                     let len = request.len;
-                    subscribes = request.subscribes;
-                    if subscribes {
+                    joins = request.subscribes;
+                    if joins {
                         break;
                     }
                     let frame = event(next_id, request.body);
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     stream.write_all(ACCEPTED)?;
                     bytes.drain(..len);
                 }
-                if subscribes {
+                if joins {
                     let mut outlet = Outlet::new(stream);
                     outlet.write([STREAM, b"", b""]);
                     subscribers.insert(token, outlet);

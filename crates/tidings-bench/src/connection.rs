@@ -298,7 +298,7 @@ mod tests {
         let joined = event(1, 0) + &event(2, 1);
         // A chunk that ends inside of a payload, a topic of somebody else, a gap, a repeat and a late one.
         let (start, end) = joined.split_at(70);
-        let foreign = format!("data: {}\n\n", payload(0, 0, second));
+        let foreign = format!("id: 9\ndata: {}\n\n", payload(0, 0, second));
         let rest = [event(3, 2), foreign, event(6, 5), event(6, 5), event(4, 3)].concat();
         let stream = [HEAD, &chunk(start), &chunk(end), &chunk(&rest), "0\r\n\r\n"].concat();
         for size in [1, 2, 7, 50, 1_000] {
@@ -339,7 +339,7 @@ mod tests {
         let (layout, epoch) = (layout(), Instant::now());
         let mut tally = tally(epoch);
         let mut client = Connection::new(1, Role::Client, &layout, false);
-        let mut take = |client: &mut Connection, tally: &mut Tally, text: String| {
+        let take = |client: &mut Connection, tally: &mut Tally, text: String| {
             client.take(text.as_bytes(), epoch + Duration::from_secs(2), &layout, tally).expect("a stream")
         };
         client.learn_ids();

@@ -160,7 +160,7 @@ mod tests {
             let used = before.until(&me.cpu().expect("linux"));
             (used > Duration::from_millis(5)).then_some(used)
         });
-        assert!(used.is_some_and(|used| used < Duration::from_secs(60)), "{used:?}");
+        assert!(used.is_some_and(|used| used < Duration::from_mins(1)), "{used:?}");
         assert!(me.pss_bytes().is_some_and(|bytes| bytes > 100_000));
     }
 

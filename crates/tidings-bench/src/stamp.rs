@@ -136,13 +136,15 @@ fn write_hex(group: u32, digits: &mut [u8]) {
 
 /// Eight digits at once: a stamp is read for each of millions of deliveries a second.
 fn read_hex(digits: [u8; 8]) -> Option<u32> {
-    const LOW: u64 = 0x0f0f_0f0f_0f0f_0f0f;
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const LOW: u64 = 0x0f * EACH;
     let text = u64::from_be_bytes(digits);
     // Digits are 0x30 to 0x39 and 0x61 to 0x66: bit 6 tells the letters, which stand for their low half and nine.
-    let is_letter = (text >> 6) & 0x0101_0101_0101_0101;
+    let is_letter = (text >> 6) & EACH;
     let nibbles = (text & LOW) + 9 * is_letter;
     let high_half = (text >> 4) & LOW;
-    if high_half != 0x0303_0303_0303_0303 + 3 * is_letter || nibbles & !LOW != 0 {
+    let is_ten_or_more = ((nibbles + 6 * EACH) >> 4) & EACH;
+    if high_half != 3 * EACH + 3 * is_letter || nibbles & !LOW != 0 || is_ten_or_more != is_letter {
         return None;
     }
     let bytes = (nibbles | nibbles >> 4) & 0x00ff_00ff_00ff_00ff;

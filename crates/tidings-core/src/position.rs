@@ -64,7 +64,8 @@ impl Epoch {
 
     /// When it began.
     pub fn began_at(&self) -> Timestamp {
-        let digit = |byte: &u8| u64::from(char::from(*byte).to_digit(36).expect("both constructors put only digits of 36"));
+        let digit =
+            |byte: &u8| u64::from(char::from(*byte).to_digit(36).expect("both constructors put only digits of 36"));
         let unix_micros = self.0[..TIME_DIGITS].iter().fold(0, |micros, byte| micros * BASE + digit(byte));
         Timestamp::from_millis(unix_micros / 1000)
     }
@@ -102,7 +103,8 @@ impl Position {
     pub fn parse(raw: &str) -> Option<Self> {
         let (epoch, sequence) = raw.split_once('-')?;
         let epoch = Epoch::parse(epoch)?;
-        let is_plain = sequence.bytes().all(|byte| byte.is_ascii_digit()) && (sequence == "0" || !sequence.starts_with('0'));
+        let is_plain =
+            sequence.bytes().all(|byte| byte.is_ascii_digit()) && (sequence == "0" || !sequence.starts_with('0'));
         let sequence = is_plain.then(|| sequence.parse().ok())??;
         Some(Self { epoch, sequence: Sequence(sequence) })
     }
@@ -157,7 +159,10 @@ mod tests {
 
     #[test]
     fn an_epoch_knows_when_it_began() {
-        assert_eq!(Epoch::from_unix_micros(1_795_464_000_123_456).began_at(), Timestamp::from_millis(1_795_464_000_123));
+        assert_eq!(
+            Epoch::from_unix_micros(1_795_464_000_123_456).began_at(),
+            Timestamp::from_millis(1_795_464_000_123)
+        );
     }
 
     #[test]

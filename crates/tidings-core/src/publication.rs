@@ -49,7 +49,8 @@ impl Publication {
     /// A number that tells this publication from another one under the same idempotency key.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (&self.data, &self.event_type, &self.id, self.retry_ms, self.ttl, self.private, self.ends_topic).hash(&mut hasher);
+        (&self.data, &self.event_type, &self.id, self.retry_ms, self.ttl, self.private, self.ends_topic)
+            .hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -52,7 +52,17 @@ impl Record {
         let fields = EventFields { event_type: event_type.as_ref(), retry_ms, id: Some(&id), data: &data };
         let chunk = Chunk::build(encoded_len(&fields), |out| encode_event(&fields, out));
         let expires_at = ttl.map(|ttl| now.saturating_add(ttl));
-        Self { sequence: position.sequence, committed_at: now, expires_at, kind: Kind::Event, id, topic, event_type, private, chunk }
+        Self {
+            sequence: position.sequence,
+            committed_at: now,
+            expires_at,
+            kind: Kind::Event,
+            id,
+            topic,
+            event_type,
+            private,
+            chunk,
+        }
     }
 
     /// The record that ends `topic` at `position`.

@@ -368,7 +368,8 @@ pub fn has_empty_line(read: &[u8]) -> bool {
 
 fn is_plain(head: &httparse::Request<'_, '_>) -> bool {
     const NOT_PLAIN: [&str; 4] = ["content-length", "transfer-encoding", "upgrade", "expect"];
-    let is_plain_header = |header: &httparse::Header<'_>| !NOT_PLAIN.iter().any(|name| header.name.eq_ignore_ascii_case(name));
+    let is_plain_header =
+        |header: &httparse::Header<'_>| !NOT_PLAIN.iter().any(|name| header.name.eq_ignore_ascii_case(name));
     head.method == Some("GET") && head.version == Some(1) && head.headers.iter().all(is_plain_header)
 }
 

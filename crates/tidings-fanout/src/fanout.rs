@@ -179,12 +179,7 @@ impl FanoutHandle {
 }
 
 /// Writes the head and the opening of a stream; what is not taken, the session owes. Nothing when the reader is gone.
-fn greet(
-    mut stream: mio::net::TcpStream,
-    head: &[u8],
-    subscription: Subscription,
-    permit: Permit,
-) -> Option<Joining> {
+fn greet(mut stream: mio::net::TcpStream, head: &[u8], subscription: Subscription, permit: Permit) -> Option<Joining> {
     let opening = Chunk::build(subscription.opening.len(), |out| out.extend_from_slice(&subscription.opening));
     let mut opening = Bytes::from([head, opening.wire()].concat());
     match socket::send(&mut stream, &opening).ok()? {

@@ -125,8 +125,7 @@ impl Inbox {
 
     /// Is there something that the shard has not taken?
     pub(crate) fn has_work(&self) -> bool {
-        self.has_news.load(Ordering::Relaxed)
-            || self.lock().as_ref().is_none_or(|messages| !messages.is_empty())
+        self.has_news.load(Ordering::Relaxed) || self.lock().as_ref().is_none_or(|messages| !messages.is_empty())
     }
 
     /// The shard says that it is about to sleep. It must look for work once more after this and before it sleeps:

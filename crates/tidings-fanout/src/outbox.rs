@@ -90,7 +90,8 @@ impl EventStream {
         if let Some(payload) = queue.items.pop_front() {
             queue.bytes -= payload.len();
             // Room is told only when all is taken: one wake-up of the shard for each batch, not for each event.
-            let awaiting = (queue.items.is_empty() && std::mem::take(&mut queue.is_awaited)).then_some(queue.key).flatten();
+            let awaiting =
+                (queue.items.is_empty() && std::mem::take(&mut queue.is_awaited)).then_some(queue.key).flatten();
             drop(queue);
             if let Some(key) = awaiting {
                 self.0.inbox.send(Message::Writable(key));

@@ -36,10 +36,7 @@ mod tests {
         let raw = "€".repeat(1000);
         for at in 0..raw.len() {
             let excerpt = excerpt_around(&raw, at);
-            assert!(
-                excerpt.len() <= EXCERPT_BYTES_MAX + 2 * "…".len(),
-                "{excerpt}"
-            );
+            assert!(excerpt.len() <= EXCERPT_BYTES_MAX + 2 * "…".len(), "{excerpt}");
             assert!(excerpt.chars().all(|c| c == '€' || c == '…'), "{excerpt}");
         }
     }

@@ -37,19 +37,13 @@ impl Glob {
             let end = start + segment.len();
             match segment {
                 TAIL if end < raw.len() => {
-                    return Err(SelectorError::TailNotLast {
-                        excerpt: excerpt_around(raw, start),
-                        at: start,
-                    });
+                    return Err(SelectorError::TailNotLast { excerpt: excerpt_around(raw, start), at: start });
                 }
                 STAR | TAIL => {}
                 _ => {
                     if let Some(offset) = segment.find('*') {
                         let at = start + offset;
-                        return Err(SelectorError::StarInSegment {
-                            excerpt: excerpt_around(raw, at),
-                            at,
-                        });
+                        return Err(SelectorError::StarInSegment { excerpt: excerpt_around(raw, at), at });
                     }
                 }
             }
@@ -198,15 +192,7 @@ mod tests {
 
     fn check(pattern: &str, topic: &str, want: bool) {
         let glob = Glob::parse(pattern).expect("the table holds patterns only");
-        assert_eq!(
-            glob.matches(topic),
-            want,
-            "pattern {pattern:?}, topic {topic:?}"
-        );
-        assert_eq!(
-            naive_glob_matches(pattern, topic),
-            want,
-            "the reference; pattern {pattern:?}, topic {topic:?}"
-        );
+        assert_eq!(glob.matches(topic), want, "pattern {pattern:?}, topic {topic:?}");
+        assert_eq!(naive_glob_matches(pattern, topic), want, "the reference; pattern {pattern:?}, topic {topic:?}");
     }
 }

@@ -15,23 +15,16 @@ pub(crate) struct NaiveIndex {
 impl NaiveIndex {
     pub(crate) fn insert(&mut self, selectors: &SelectorSet, key: u32) {
         self.remove(selectors, key);
-        self.pairs
-            .extend(selectors.iter().map(|selector| (selector.clone(), key)));
+        self.pairs.extend(selectors.iter().map(|selector| (selector.clone(), key)));
     }
 
     pub(crate) fn remove(&mut self, selectors: &SelectorSet, key: u32) {
-        self.pairs.retain(|(selector, holder)| {
-            *holder != key || !selectors.iter().any(|removed| removed == selector)
-        });
+        self.pairs.retain(|(selector, holder)| *holder != key || !selectors.iter().any(|removed| removed == selector));
     }
 
     pub(crate) fn matching(&self, topic: &str) -> Vec<u32> {
-        let mut keys: Vec<u32> = self
-            .pairs
-            .iter()
-            .filter(|(selector, _)| selector.matches(topic))
-            .map(|(_, key)| *key)
-            .collect();
+        let mut keys: Vec<u32> =
+            self.pairs.iter().filter(|(selector, _)| selector.matches(topic)).map(|(_, key)| *key).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
@@ -47,24 +40,18 @@ pub(crate) fn naive_glob_matches(pattern: &str, topic: &str) -> bool {
     fn matches(pattern: &[&str], topic: &[&str]) -> bool {
         match (pattern, topic) {
             ([], []) => true,
-            (["**", pattern @ ..], topic) => {
-                (0..=topic.len()).any(|skipped| matches(pattern, &topic[skipped..]))
-            }
+            (["**", pattern @ ..], topic) => (0..=topic.len()).any(|skipped| matches(pattern, &topic[skipped..])),
             (["*", pattern @ ..], [_, topic @ ..]) => matches(pattern, topic),
             ([want, pattern @ ..], [got, topic @ ..]) => want == got && matches(pattern, topic),
             _ => false,
         }
     }
-    matches(
-        &pattern.split('/').collect::<Vec<_>>(),
-        &topic.split('/').collect::<Vec<_>>(),
-    )
+    matches(&pattern.split('/').collect::<Vec<_>>(), &topic.split('/').collect::<Vec<_>>())
 }
 
 /// Few segments from a small alphabet, so that selectors and topics meet; empty ones and stars among them.
 pub(crate) fn any_topic_text() -> impl Strategy<Value = String> {
-    let segment =
-        prop_oneof![3 => Just("a"), 3 => Just("b"), 1 => Just(""), 1 => Just("*"), 1 => Just("**")];
+    let segment = prop_oneof![3 => Just("a"), 3 => Just("b"), 1 => Just(""), 1 => Just("*"), 1 => Just("**")];
     prop::collection::vec(segment, 1..5).prop_map(|segments| match segments[..] {
         [""] => "/".to_owned(), // one empty segment would be an empty topic
         _ => segments.join("/"),
@@ -86,10 +73,8 @@ pub(crate) fn any_pattern_text() -> impl Strategy<Value = String> {
 
 /// One to three selectors, exact topics and patterns mixed.
 pub(crate) fn any_selector_set() -> impl Strategy<Value = SelectorSet> {
-    let exact = any_topic_text()
-        .prop_map(|text| Selector::exact(Topic::parse(&text).expect("drawn as a topic")));
-    let pattern =
-        any_pattern_text().prop_map(|text| Selector::parse(&text).expect("drawn as a pattern"));
+    let exact = any_topic_text().prop_map(|text| Selector::exact(Topic::parse(&text).expect("drawn as a topic")));
+    let pattern = any_pattern_text().prop_map(|text| Selector::parse(&text).expect("drawn as a pattern"));
     prop::collection::vec(prop_oneof![exact, pattern], 1..4)
         .prop_map(|selectors| SelectorSet::new(selectors).expect("one selector at least was drawn"))
 }

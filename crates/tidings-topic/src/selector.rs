@@ -72,11 +72,7 @@ impl Selector {
     /// [`SelectorError`] when the text could not be a topic's, or when a `*` stands where it has no meaning.
     pub fn parse(raw: &str) -> Result<Selector, SelectorError> {
         check_text(raw)?;
-        if raw.contains('*') {
-            Ok(Selector::Glob(Glob::parse(raw)?))
-        } else {
-            Ok(Selector::Exact(Topic::parse(raw)?))
-        }
+        if raw.contains('*') { Ok(Selector::Glob(Glob::parse(raw)?)) } else { Ok(Selector::Exact(Topic::parse(raw)?)) }
     }
 
     /// Whether this selects `topic`.
@@ -113,22 +109,13 @@ mod tests {
     fn a_query_value_without_a_star_is_exact() {
         for raw in ["a", "chat/42", "/", "a//b", "{id}", "a?b"] {
             let selector = Selector::parse(raw);
-            assert_eq!(
-                selector
-                    .as_ref()
-                    .ok()
-                    .and_then(Selector::as_exact)
-                    .map(Topic::as_str),
-                Some(raw)
-            );
+            assert_eq!(selector.as_ref().ok().and_then(Selector::as_exact).map(Topic::as_str), Some(raw));
         }
     }
 
     #[test]
     fn a_query_value_with_a_star_is_a_pattern() {
-        for raw in [
-            "*", "**", "a/*", "a/**", "*/a", "/*", "/**", "*/*/**", "a//*",
-        ] {
+        for raw in ["*", "**", "a/*", "a/**", "*/a", "/*", "/**", "*/*/**", "a//*"] {
             let selector = Selector::parse(raw).expect("the table holds patterns only");
             assert_eq!(selector.as_exact(), None, "{raw:?}");
             assert_eq!(selector.to_string(), raw);
@@ -146,59 +133,26 @@ mod tests {
 
     #[test]
     fn a_star_inside_a_segment_is_refused_where_it_stands() {
-        check_refusal(
-            "a*",
-            r#"selector "a*" has a '*' inside a segment at byte 1; expected "#,
-        );
-        check_refusal(
-            "*a",
-            r#"selector "*a" has a '*' inside a segment at byte 0; expected "#,
-        );
-        check_refusal(
-            "é/x*y/b",
-            r#"selector "é/x*y/b" has a '*' inside a segment at byte 4; expected "#,
-        );
-        check_refusal(
-            "***",
-            r#"selector "***" has a '*' inside a segment at byte 0; expected "#,
-        );
-        check_refusal(
-            "a/***/b",
-            r#"selector "a/***/b" has a '*' inside a segment at byte 2; expected "#,
-        );
-        check_refusal(
-            "a/**b",
-            r#"selector "a/**b" has a '*' inside a segment at byte 2; expected "#,
-        );
+        check_refusal("a*", r#"selector "a*" has a '*' inside a segment at byte 1; expected "#);
+        check_refusal("*a", r#"selector "*a" has a '*' inside a segment at byte 0; expected "#);
+        check_refusal("é/x*y/b", r#"selector "é/x*y/b" has a '*' inside a segment at byte 4; expected "#);
+        check_refusal("***", r#"selector "***" has a '*' inside a segment at byte 0; expected "#);
+        check_refusal("a/***/b", r#"selector "a/***/b" has a '*' inside a segment at byte 2; expected "#);
+        check_refusal("a/**b", r#"selector "a/**b" has a '*' inside a segment at byte 2; expected "#);
     }
 
     #[test]
     fn two_stars_before_the_end_are_refused_where_they_stand() {
-        check_refusal(
-            "**/a",
-            r#"selector "**/a" has '**' before its end at byte 0; expected "#,
-        );
-        check_refusal(
-            "a/**/b",
-            r#"selector "a/**/b" has '**' before its end at byte 2; expected "#,
-        );
-        check_refusal(
-            "a/**/",
-            r#"selector "a/**/" has '**' before its end at byte 2; expected "#,
-        );
-        check_refusal(
-            "**/**",
-            r#"selector "**/**" has '**' before its end at byte 0; expected "#,
-        );
+        check_refusal("**/a", r#"selector "**/a" has '**' before its end at byte 0; expected "#);
+        check_refusal("a/**/b", r#"selector "a/**/b" has '**' before its end at byte 2; expected "#);
+        check_refusal("a/**/", r#"selector "a/**/" has '**' before its end at byte 2; expected "#);
+        check_refusal("**/**", r#"selector "**/**" has '**' before its end at byte 0; expected "#);
     }
 
     #[test]
     fn a_pattern_keeps_the_rules_of_a_topic() {
         check_refusal("", "topic is empty; ");
-        check_refusal(
-            "a/*\n",
-            r#"topic "a/*\n" has the control character U+000A at byte 3; "#,
-        );
+        check_refusal("a/*\n", r#"topic "a/*\n" has the control character U+000A at byte 3; "#);
         check_refusal(&"/*".repeat(2049), r#"topic "/*/*/*"#);
         assert!(Selector::parse(&"/*".repeat(2048)).is_ok(), "4096 bytes");
     }
@@ -206,23 +160,15 @@ mod tests {
     #[test]
     fn a_refusal_does_not_repeat_a_long_selector() {
         let raw = format!("{}x*", "a/".repeat(2000));
-        let error = Selector::parse(&raw)
-            .expect_err("the star shares its segment")
-            .to_string();
+        let error = Selector::parse(&raw).expect_err("the star shares its segment").to_string();
         assert!(error.len() < 250, "{error}");
-        assert!(
-            error.contains("x*\" has a '*' inside a segment at byte 4001"),
-            "{error}"
-        );
+        assert!(error.contains("x*\" has a '*' inside a segment at byte 4001"), "{error}");
     }
 
     fn check_refusal(raw: &str, want: &str) {
         match Selector::parse(raw) {
             Ok(selector) => panic!("{raw:?}: got {selector:?}, want {want}"),
-            Err(error) => assert!(
-                error.to_string().starts_with(want),
-                "{raw:?}: got {error}, want {want}"
-            ),
+            Err(error) => assert!(error.to_string().starts_with(want), "{raw:?}: got {error}, want {want}"),
         }
     }
 }

@@ -32,11 +32,7 @@ impl SelectorSet {
         let mut selectors: Vec<Selector> = selectors.into_iter().collect();
         selectors.sort_unstable();
         selectors.dedup();
-        if selectors.is_empty() {
-            None
-        } else {
-            Some(SelectorSet(selectors.into()))
-        }
+        if selectors.is_empty() { None } else { Some(SelectorSet(selectors.into())) }
     }
 
     /// The set that selects `topic` and no other.
@@ -50,10 +46,7 @@ impl SelectorSet {
     }
 
     /// How many selectors there are; at least 1.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a set is never empty, so the question has one answer"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a set is never empty, so the question has one answer")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -63,9 +56,7 @@ impl SelectorSet {
     /// Cost: logarithmic in the exact topics (a connection may ask for a thousand), linear in the patterns.
     pub fn matches(&self, topic: &str) -> bool {
         let (exact, patterns) = self.0.split_at(self.exact_len());
-        exact
-            .binary_search_by(|selector| selector.as_exact().map(Topic::as_str).cmp(&Some(topic)))
-            .is_ok()
+        exact.binary_search_by(|selector| selector.as_exact().map(Topic::as_str).cmp(&Some(topic))).is_ok()
             || patterns.iter().any(|pattern| pattern.matches(topic))
     }
 
@@ -79,11 +70,7 @@ impl SelectorSet {
 
     /// The topics, ascending, if all selectors are exact; `None` when there is a pattern.
     pub fn exact_topics(&self) -> Option<impl Iterator<Item = &Topic>> {
-        if self.has_patterns() {
-            None
-        } else {
-            Some(self.0.iter().filter_map(Selector::as_exact))
-        }
+        if self.has_patterns() { None } else { Some(self.0.iter().filter_map(Selector::as_exact)) }
     }
 
     /// Whether any selector is a pattern.
@@ -92,8 +79,7 @@ impl SelectorSet {
     }
 
     fn exact_len(&self) -> usize {
-        self.0
-            .partition_point(|selector| selector.as_exact().is_some())
+        self.0.partition_point(|selector| selector.as_exact().is_some())
     }
 }
 
@@ -123,10 +109,7 @@ mod tests {
         assert_eq!(set(&["b", "a", "*", "b"]), set(&["*", "a", "b"]));
         assert_ne!(set(&["a"]), set(&["a", "b"]));
         assert_eq!(
-            set(&["b", "**", "a", "*"])
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
+            set(&["b", "**", "a", "*"]).iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["a", "b", "*", "**"]
         );
     }
@@ -142,14 +125,9 @@ mod tests {
 
     #[test]
     fn topics_are_listed_only_when_there_is_no_pattern() {
-        let topics = |set: &SelectorSet| {
-            set.exact_topics()
-                .map(|topics| topics.map(ToString::to_string).collect::<Vec<_>>())
-        };
-        assert_eq!(
-            topics(&set(&["b", "a"])),
-            Some(vec!["a".to_owned(), "b".to_owned()])
-        );
+        let topics =
+            |set: &SelectorSet| set.exact_topics().map(|topics| topics.map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(topics(&set(&["b", "a"])), Some(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(topics(&set(&["b", "a/*"])), None);
         assert!(!set(&["b", "a"]).has_patterns());
         assert!(set(&["b", "a/*"]).has_patterns());
@@ -163,9 +141,7 @@ mod tests {
     }
 
     fn set(selectors: &[&str]) -> SelectorSet {
-        let selectors = selectors
-            .iter()
-            .map(|raw| Selector::parse(raw).expect("a selector"));
+        let selectors = selectors.iter().map(|raw| Selector::parse(raw).expect("a selector"));
         SelectorSet::new(selectors).expect("at least one selector")
     }
 }

@@ -105,20 +105,10 @@ pub(crate) fn check_text(raw: &str) -> Result<(), TopicError> {
         return Err(TopicError::Empty);
     }
     if raw.len() > TOPIC_BYTES_MAX {
-        return Err(TopicError::TooLong {
-            excerpt: excerpt_around(raw, 0),
-            bytes: raw.len(),
-        });
+        return Err(TopicError::TooLong { excerpt: excerpt_around(raw, 0), bytes: raw.len() });
     }
-    if let Some((at, character)) = raw
-        .char_indices()
-        .find(|(_, character)| character.is_control())
-    {
-        return Err(TopicError::Control {
-            excerpt: excerpt_around(raw, at),
-            character,
-            at,
-        });
+    if let Some((at, character)) = raw.char_indices().find(|(_, character)| character.is_control()) {
+        return Err(TopicError::Control { excerpt: excerpt_around(raw, at), character, at });
     }
     Ok(())
 }
@@ -150,38 +140,17 @@ mod tests {
             assert_eq!(Topic::parse(raw).as_ref().map(Topic::as_str), Ok(raw));
         }
         let longest = "a".repeat(TOPIC_BYTES_MAX);
-        assert_eq!(
-            Topic::parse(&longest).as_ref().map(Topic::as_str),
-            Ok(longest.as_str())
-        );
+        assert_eq!(Topic::parse(&longest).as_ref().map(Topic::as_str), Ok(longest.as_str()));
     }
 
     #[test]
     fn a_refusal_says_what_came_and_what_is_expected() {
         check_refusal("", "topic is empty; expected 1 to 4096 bytes");
-        check_refusal(
-            "a\nb",
-            r#"topic "a\nb" has the control character U+000A at byte 1; expected none"#,
-        );
-        check_refusal(
-            "a\0",
-            r#"topic "a\0" has the control character U+0000 at byte 1; expected none"#,
-        );
-        check_refusal(
-            "ü\u{7f}",
-            r#"topic "ü\u{7f}" has the control character U+007F at byte 2; expected none"#,
-        );
-        check_refusal(
-            "\u{85}",
-            r#"topic "\u{85}" has the control character U+0085 at byte 0; expected none"#,
-        );
-        check_refusal(
-            &"a".repeat(4097),
-            &format!(
-                "topic \"{}…\" has 4097 bytes; expected 1 to 4096",
-                "a".repeat(80)
-            ),
-        );
+        check_refusal("a\nb", r#"topic "a\nb" has the control character U+000A at byte 1; expected none"#);
+        check_refusal("a\0", r#"topic "a\0" has the control character U+0000 at byte 1; expected none"#);
+        check_refusal("ü\u{7f}", r#"topic "ü\u{7f}" has the control character U+007F at byte 2; expected none"#);
+        check_refusal("\u{85}", r#"topic "\u{85}" has the control character U+0085 at byte 0; expected none"#);
+        check_refusal(&"a".repeat(4097), &format!("topic \"{}…\" has 4097 bytes; expected 1 to 4096", "a".repeat(80)));
     }
 
     #[test]
@@ -192,14 +161,8 @@ mod tests {
 
     #[test]
     fn no_control_character_gets_in() {
-        for character in (0..=0x9f)
-            .filter_map(char::from_u32)
-            .filter(|character| character.is_control())
-        {
-            assert!(
-                Topic::parse(&format!("a{character}b")).is_err(),
-                "{character:?}"
-            );
+        for character in (0..=0x9f).filter_map(char::from_u32).filter(|character| character.is_control()) {
+            assert!(Topic::parse(&format!("a{character}b")).is_err(), "{character:?}");
         }
     }
 

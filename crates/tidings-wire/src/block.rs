@@ -50,21 +50,14 @@ impl Block {
 
     fn dispatch(&mut self, last_event_id: &mut String) -> Option<Item> {
         // First of all, and also when nothing fires: a block with an id alone moves the resume point.
-        let id_changed = self
-            .id
-            .take()
-            .is_some_and(|id| mem::replace(last_event_id, id) != *last_event_id);
+        let id_changed = self.id.take().is_some_and(|id| mem::replace(last_event_id, id) != *last_event_id);
         let event_type = mem::take(&mut self.event_type);
         let mut data = mem::take(&mut self.data);
         if data.pop().is_none() {
             return id_changed.then(|| Item::Id(last_event_id.clone()));
         }
         Some(Item::Event(Event {
-            event_type: if event_type.is_empty() {
-                DEFAULT_EVENT_TYPE.to_owned()
-            } else {
-                event_type
-            },
+            event_type: if event_type.is_empty() { DEFAULT_EVENT_TYPE.to_owned() } else { event_type },
             data: decode_owned_text(data),
             last_event_id: last_event_id.clone(),
         }))
@@ -85,10 +78,7 @@ fn parse_retry(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let append_digit = |ms: u64, digit: &u8| {
-        ms.saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'))
-    };
+    let append_digit = |ms: u64, digit: &u8| ms.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
     Some(value.iter().fold(0, append_digit))
 }
 

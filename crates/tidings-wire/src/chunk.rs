@@ -41,10 +41,7 @@ impl Chunk {
         let mut buffer = Vec::with_capacity(HEAD_ROOM.len() + capacity + TAIL.len());
         buffer.extend_from_slice(&HEAD_ROOM);
         fill(&mut buffer);
-        assert!(
-            buffer.starts_with(&HEAD_ROOM),
-            "fill only appends, so the room for the head is as it was"
-        );
+        assert!(buffer.starts_with(&HEAD_ROOM), "fill only appends, so the room for the head is as it was");
 
         let payload_len = buffer.len() - HEAD_ROOM.len();
         if payload_len == 0 {
@@ -98,11 +95,7 @@ impl Chunk {
 
     /// The payload alone, for HTTP/1.0, HTTP/2 and all that frames by itself. Shares the same memory.
     pub fn payload(&self) -> Bytes {
-        if self.is_empty() {
-            Bytes::new()
-        } else {
-            self.wire.slice(self.head_len..self.wire.len() - TAIL.len())
-        }
+        if self.is_empty() { Bytes::new() } else { self.wire.slice(self.head_len..self.wire.len() - TAIL.len()) }
     }
 
     /// How many bytes the payload has.
@@ -116,11 +109,7 @@ impl Chunk {
     }
 
     fn payload_bytes(&self) -> &[u8] {
-        if self.is_empty() {
-            &[]
-        } else {
-            &self.wire[self.head_len..self.wire.len() - TAIL.len()]
-        }
+        if self.is_empty() { &[] } else { &self.wire[self.head_len..self.wire.len() - TAIL.len()] }
     }
 }
 
@@ -162,11 +151,7 @@ mod tests {
         for capacity in [0, payload_len, payload_len + 100] {
             let built = Chunk::build(capacity, |out| out.extend_from_slice(&payload));
             let want = [want_head.as_bytes(), &payload, b"\r\n"].concat();
-            assert_eq!(
-                built.wire(),
-                &want,
-                "{payload_len} bytes, capacity {capacity}"
-            );
+            assert_eq!(built.wire(), &want, "{payload_len} bytes, capacity {capacity}");
             assert_eq!(built.payload(), payload);
             assert_eq!(built.payload_len(), payload_len);
         }
@@ -192,31 +177,18 @@ mod tests {
 
     #[test]
     fn an_empty_payload_never_ends_the_body() {
-        for empty in [
-            Chunk::default(),
-            chunk(b""),
-            Chunk::join(&[&chunk(b""), &chunk(b"")]),
-            Chunk::join::<[Chunk; 0]>([]),
-        ] {
+        for empty in
+            [Chunk::default(), chunk(b""), Chunk::join(&[&chunk(b""), &chunk(b"")]), Chunk::join::<[Chunk; 0]>([])]
+        {
             assert!(empty.is_empty());
-            assert_eq!(
-                (
-                    empty.wire().len(),
-                    empty.payload().len(),
-                    empty.payload_len()
-                ),
-                (0, 0, 0)
-            );
+            assert_eq!((empty.wire().len(), empty.payload().len(), empty.payload_len()), (0, 0, 0));
         }
     }
 
     #[test]
     fn joining_keeps_the_order_and_shares_a_single_payload() {
         let (a, none, b) = (chunk(b"a: 1\n"), chunk(b""), chunk(b"b: 2\n"));
-        assert_eq!(
-            &Chunk::join(&[&a, &none, &b, &a]).payload()[..],
-            b"a: 1\nb: 2\na: 1\n"
-        );
+        assert_eq!(&Chunk::join(&[&a, &none, &b, &a]).payload()[..], b"a: 1\nb: 2\na: 1\n");
         let shared = Chunk::join([&none, &a, &none]);
         assert_eq!(shared.wire().as_ptr(), a.wire().as_ptr());
     }

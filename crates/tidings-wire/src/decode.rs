@@ -58,9 +58,7 @@ pub struct DecoderLimits {
 
 impl Default for DecoderLimits {
     fn default() -> Self {
-        Self {
-            event_bytes_max: 64 * 1024 * 1024,
-        }
+        Self { event_bytes_max: 64 * 1024 * 1024 }
     }
 }
 
@@ -92,9 +90,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DecodeError {
     /// The server sent an event or a line larger than [`DecoderLimits::event_bytes_max`].
-    #[error(
-        "an event is too large; expected at most {event_bytes_max} bytes in its fields and the line being read"
-    )]
+    #[error("an event is too large; expected at most {event_bytes_max} bytes in its fields and the line being read")]
     EventTooLarge {
         /// The limit. How much the server meant to send is not known: reading stops here.
         event_bytes_max: usize,
@@ -121,10 +117,7 @@ impl Decoder {
 
     /// A decoder at the start of a stream, with limits of one's own.
     pub fn with_limits(limits: DecoderLimits) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
+        Self { limits, ..Self::default() }
     }
 
     /// Takes the next bytes of the stream, split wherever the network split them.
@@ -171,22 +164,14 @@ impl Decoder {
     /// The last event ID stays, and an event without an `id` carries it on, as browsers do; the
     /// letter of the standard would empty it.
     pub fn restart(&mut self) {
-        *self = Self {
-            last_event_id: mem::take(&mut self.last_event_id),
-            ..Self::with_limits(self.limits)
-        };
+        *self = Self { last_event_id: mem::take(&mut self.last_event_id), ..Self::with_limits(self.limits) };
     }
 
     fn fail(&mut self) -> DecodeError {
-        let error = DecodeError::EventTooLarge {
-            event_bytes_max: self.limits.event_bytes_max,
-        };
+        let error = DecodeError::EventTooLarge { event_bytes_max: self.limits.event_bytes_max };
         self.lines = Lines::default();
         self.block = Block::default();
-        self.health = Health::Failed {
-            error: error.clone(),
-            due: false,
-        };
+        self.health = Health::Failed { error: error.clone(), due: false };
         error
     }
 }
@@ -211,15 +196,8 @@ mod tests {
             let pieces: Vec<_> = stream.as_bytes().chunks(piece_len).collect();
             let got = decode(event_bytes_max, &pieces);
             let items = got.iter().take_while(|item| item.is_ok()).count();
-            assert_eq!(
-                items, want_items,
-                "limit {event_bytes_max}, {stream:?} in pieces of {piece_len}: {got:?}"
-            );
-            assert_eq!(
-                items < got.len(),
-                want_failed,
-                "limit {event_bytes_max}, {stream:?} in pieces of {piece_len}"
-            );
+            assert_eq!(items, want_items, "limit {event_bytes_max}, {stream:?} in pieces of {piece_len}: {got:?}");
+            assert_eq!(items < got.len(), want_failed, "limit {event_bytes_max}, {stream:?} in pieces of {piece_len}");
         }
     }
 
@@ -249,10 +227,7 @@ mod tests {
         assert_eq!(decoder.poll(), Some(Err(error.clone())));
         assert_eq!(decoder.poll(), None);
         decoder.push(b"data\n\n");
-        assert_eq!(
-            (decoder.poll(), decoder.poll()),
-            (Some(Err(error.clone())), None)
-        );
+        assert_eq!((decoder.poll(), decoder.poll()), (Some(Err(error.clone())), None));
         assert_eq!(
             error.to_string(),
             "an event is too large; expected at most 8 bytes in its fields and the line being read"
@@ -260,9 +235,7 @@ mod tests {
 
         decoder.restart();
         decoder.push(b"data\n\n");
-        assert!(
-            matches!(decoder.poll(), Some(Ok(Item::Event(event))) if event.last_event_id == "1")
-        );
+        assert!(matches!(decoder.poll(), Some(Ok(Item::Event(event))) if event.last_event_id == "1"));
     }
 
     #[test]

@@ -59,11 +59,8 @@ pub fn encode_event(fields: &EventFields<'_>, out: &mut Vec<u8>) {
 /// How many bytes [`encode_event`] appends for these fields, exactly.
 pub fn encoded_len(fields: &EventFields<'_>) -> usize {
     let line = |name: &[u8], value_len: usize| name.len() + value_len + 1;
-    let event_type =
-        written_type(fields).map_or(0, |event_type| line(b"event: ", event_type.as_str().len()));
-    let retry = fields.retry_ms.map_or(0, |retry_ms| {
-        line(b"retry: ", Decimal::of(retry_ms).digits().len())
-    });
+    let event_type = written_type(fields).map_or(0, |event_type| line(b"event: ", event_type.as_str().len()));
+    let retry = fields.retry_ms.map_or(0, |retry_ms| line(b"retry: ", Decimal::of(retry_ms).digits().len()));
     let id = fields.id.map_or(0, |id| line(b"id: ", id.as_str().len()));
     let ends = LineEnds::count(fields.data.as_bytes());
     let data = line(DATA, 0) * (ends.lines_ended + 1) + fields.data.len() - ends.bytes;
@@ -92,22 +89,14 @@ pub fn encode_comment(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 3);
     out.extend_from_slice(b": ");
     // Byte by byte is safe: in UTF-8 the bytes of CR and LF are never part of another character.
-    out.extend(text.bytes().map(|byte| {
-        if matches!(byte, b'\r' | b'\n') {
-            b' '
-        } else {
-            byte
-        }
-    }));
+    out.extend(text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
     out.push(b'\n');
 }
 
 const DATA: &[u8] = b"data: ";
 
 fn written_type<'a>(fields: &EventFields<'a>) -> Option<&'a EventType> {
-    fields
-        .event_type
-        .filter(|event_type| !event_type.is_default())
+    fields.event_type.filter(|event_type| !event_type.is_default())
 }
 
 fn append_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
@@ -119,11 +108,7 @@ fn append_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 fn append_data(mut rest: &[u8], out: &mut Vec<u8>) {
     while let Some(end) = memchr2(b'\r', b'\n', rest) {
         append_line(DATA, &rest[..end], out);
-        let end_len = if rest[end..].starts_with(b"\r\n") {
-            2
-        } else {
-            1
-        };
+        let end_len = if rest[end..].starts_with(b"\r\n") { 2 } else { 1 };
         rest = &rest[end + end_len..];
     }
     append_line(DATA, rest, out);
@@ -137,10 +122,7 @@ struct LineEnds {
 
 impl LineEnds {
     fn count(data: &[u8]) -> Self {
-        let mut ends = Self {
-            lines_ended: 0,
-            bytes: 0,
-        };
+        let mut ends = Self { lines_ended: 0, bytes: 0 };
         for at in memchr2_iter(b'\r', b'\n', data) {
             let second_half_of_crlf = data[at] == b'\n' && at > 0 && data[at - 1] == b'\r';
             ends.bytes += 1;
@@ -161,10 +143,7 @@ const DECIMAL_DIGITS_MAX: usize = 20;
 
 impl Decimal {
     fn of(mut number: u64) -> Self {
-        let mut decimal = Self {
-            text: [b'0'; DECIMAL_DIGITS_MAX],
-            start: DECIMAL_DIGITS_MAX,
-        };
+        let mut decimal = Self { text: [b'0'; DECIMAL_DIGITS_MAX], start: DECIMAL_DIGITS_MAX };
         loop {
             decimal.start -= 1;
             decimal.text[decimal.start] = b"0123456789"[(number % 10) as usize];
@@ -184,94 +163,37 @@ impl Decimal {
 mod tests {
     use super::*;
 
-    fn check(
-        event_type: Option<&str>,
-        retry_ms: Option<u64>,
-        id: Option<&str>,
-        data: &str,
-        want: &str,
-    ) {
+    fn check(event_type: Option<&str>, retry_ms: Option<u64>, id: Option<&str>, data: &str, want: &str) {
         let event_type = event_type.map(|text| EventType::parse(text).expect("a good type"));
         let id = id.map(|text| EventId::parse(text).expect("a good id"));
-        let fields = EventFields {
-            event_type: event_type.as_ref(),
-            retry_ms,
-            id: id.as_ref(),
-            data,
-        };
+        let fields = EventFields { event_type: event_type.as_ref(), retry_ms, id: id.as_ref(), data };
         let mut out = b"before".to_vec();
         encode_event(&fields, &mut out);
-        assert_eq!(
-            String::from_utf8_lossy(&out),
-            format!("before{want}"),
-            "fields {fields:?}"
-        );
+        assert_eq!(String::from_utf8_lossy(&out), format!("before{want}"), "fields {fields:?}");
         assert_eq!(encoded_len(&fields), want.len(), "length of {fields:?}");
     }
 
     #[test]
     fn fields_come_in_order_with_one_space_after_each_colon() {
         check(None, None, None, "x", "data: x\n\n");
-        check(
-            Some("t"),
-            Some(250),
-            Some("i"),
-            "x",
-            "event: t\nretry: 250\nid: i\ndata: x\n\n",
-        );
+        check(Some("t"), Some(250), Some("i"), "x", "event: t\nretry: 250\nid: i\ndata: x\n\n");
         check(Some("message"), None, None, "x", "data: x\n\n");
-        check(
-            Some("Message"),
-            None,
-            None,
-            "x",
-            "event: Message\ndata: x\n\n",
-        );
+        check(Some("Message"), None, None, "x", "event: Message\ndata: x\n\n");
         check(None, Some(0), None, "x", "retry: 0\ndata: x\n\n");
-        check(
-            None,
-            Some(u64::MAX),
-            None,
-            "x",
-            "retry: 18446744073709551615\ndata: x\n\n",
-        );
+        check(None, Some(u64::MAX), None, "x", "retry: 18446744073709551615\ndata: x\n\n");
     }
 
     #[test]
     fn each_line_end_makes_a_data_line() {
         check(None, None, None, "", "data: \n\n");
         check(None, None, None, " x", "data:  x\n\n");
-        check(
-            None,
-            None,
-            None,
-            "a\nb\rc\r\nd",
-            "data: a\ndata: b\ndata: c\ndata: d\n\n",
-        );
+        check(None, None, None, "a\nb\rc\r\nd", "data: a\ndata: b\ndata: c\ndata: d\n\n");
         check(None, None, None, "a\n", "data: a\ndata: \n\n");
         check(None, None, None, "\r\n", "data: \ndata: \n\n");
         check(None, None, None, "\n\r", "data: \ndata: \ndata: \n\n");
-        check(
-            None,
-            None,
-            None,
-            "\r\r\n\n",
-            "data: \ndata: \ndata: \ndata: \n\n",
-        );
-        check(
-            None,
-            None,
-            None,
-            "x\n\nid: 9\n",
-            "data: x\ndata: \ndata: id: 9\ndata: \n\n",
-        );
-        check(
-            None,
-            None,
-            None,
-            "nul \0, ls \u{2028}",
-            "data: nul \0, ls \u{2028}\n\n",
-        );
+        check(None, None, None, "\r\r\n\n", "data: \ndata: \ndata: \ndata: \n\n");
+        check(None, None, None, "x\n\nid: 9\n", "data: x\ndata: \ndata: id: 9\ndata: \n\n");
+        check(None, None, None, "nul \0, ls \u{2028}", "data: nul \0, ls \u{2028}\n\n");
     }
 
     #[test]

@@ -162,8 +162,7 @@ enum Fault {
 }
 
 fn find_fault(raw: &str) -> Option<Fault> {
-    let (Some(first), Some((last_at, last))) = (raw.chars().next(), raw.char_indices().next_back())
-    else {
+    let (Some(first), Some((last_at, last))) = (raw.chars().next(), raw.char_indices().next_back()) else {
         return Some(Fault::Empty);
     };
     // Before the characters are walked: a megabyte of text is refused by its length alone.
@@ -171,22 +170,13 @@ fn find_fault(raw: &str) -> Option<Fault> {
         return Some(Fault::TooLong);
     }
     // Before the spaces: a final line feed is both, and "control character" is the clearer word.
-    if let Some((at, character)) = raw
-        .char_indices()
-        .find(|(_, character)| character.is_control())
-    {
+    if let Some((at, character)) = raw.char_indices().find(|(_, character)| character.is_control()) {
         return Some(Fault::Control { character, at });
     }
     if first.is_whitespace() {
-        return Some(Fault::OuterSpace {
-            character: first,
-            at: 0,
-        });
+        return Some(Fault::OuterSpace { character: first, at: 0 });
     }
-    last.is_whitespace().then_some(Fault::OuterSpace {
-        character: last,
-        at: last_at,
-    })
+    last.is_whitespace().then_some(Fault::OuterSpace { character: last, at: last_at })
 }
 
 #[cfg(test)]
@@ -194,22 +184,10 @@ mod tests {
     use super::*;
 
     fn check(raw: &str, want: Result<(), &str>) {
-        let id = EventId::parse(raw)
-            .map(|id| id.to_string())
-            .map_err(|error| error.to_string());
-        assert_eq!(
-            id,
-            want.map(|()| raw.to_owned())
-                .map_err(|m| format!("event id {m}; expected {FORM}"))
-        );
-        let event_type = EventType::parse(raw)
-            .map(|text| text.to_string())
-            .map_err(|error| error.to_string());
-        assert_eq!(
-            event_type,
-            want.map(|()| raw.to_owned())
-                .map_err(|m| format!("event type {m}; expected {FORM}"))
-        );
+        let id = EventId::parse(raw).map(|id| id.to_string()).map_err(|error| error.to_string());
+        assert_eq!(id, want.map(|()| raw.to_owned()).map_err(|m| format!("event id {m}; expected {FORM}")));
+        let event_type = EventType::parse(raw).map(|text| text.to_string()).map_err(|error| error.to_string());
+        assert_eq!(event_type, want.map(|()| raw.to_owned()).map_err(|m| format!("event type {m}; expected {FORM}")));
     }
 
     #[test]
@@ -228,14 +206,8 @@ mod tests {
         check("é\r", Err("holds the control character U+000D at byte 2"));
         check("\0", Err("holds the control character U+0000 at byte 0"));
         check("\tx", Err("holds the control character U+0009 at byte 0"));
-        check(
-            "a\u{7f}",
-            Err("holds the control character U+007F at byte 1"),
-        );
-        check(
-            "a\u{85}b",
-            Err("holds the control character U+0085 at byte 1"),
-        );
+        check("a\u{7f}", Err("holds the control character U+007F at byte 1"));
+        check("a\u{85}b", Err("holds the control character U+0085 at byte 1"));
         check(" a", Err("has the outer space U+0020 at byte 0"));
         check("é ", Err("has the outer space U+0020 at byte 2"));
         check("a\u{2028}", Err("has the outer space U+2028 at byte 1"));
@@ -244,12 +216,8 @@ mod tests {
 
     #[test]
     fn a_map_by_id_is_asked_with_a_plain_str() {
-        let positions =
-            std::collections::HashMap::from([(EventId::parse("a-1").expect("a good id"), 7)]);
+        let positions = std::collections::HashMap::from([(EventId::parse("a-1").expect("a good id"), 7)]);
         assert_eq!(positions.get("a-1"), Some(&7));
-        assert_eq!(
-            format!("{:?} {0:>4}", EventId::parse("a").expect("a good id")),
-            "EventId(\"a\")    a"
-        );
+        assert_eq!(format!("{:?} {0:>4}", EventId::parse("a").expect("a good id")), "EventId(\"a\")    a");
     }
 }

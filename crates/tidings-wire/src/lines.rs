@@ -48,11 +48,7 @@ impl Lines {
         let start = self.line_start;
         let end = self.searched + found;
         // A CR ends its line now. To wait for an LF would hold an event back until the next one comes.
-        self.edge = if self.buffer[end] == b'\r' {
-            Edge::AfterCr
-        } else {
-            Edge::Clean
-        };
+        self.edge = if self.buffer[end] == b'\r' { Edge::AfterCr } else { Edge::Clean };
         self.begin_line_at(end + 1);
         Some(&self.buffer[start..end])
     }
@@ -152,10 +148,7 @@ mod tests {
         lines.push(&vec![b'x'; 10 * IDLE_BYTES_MAX]);
         assert!(lines.next_line().is_none());
         lines.push(b"\n");
-        assert_eq!(
-            lines.next_line().map(<[u8]>::len),
-            Some(10 * IDLE_BYTES_MAX)
-        );
+        assert_eq!(lines.next_line().map(<[u8]>::len), Some(10 * IDLE_BYTES_MAX));
         assert!(lines.next_line().is_none());
         assert_eq!(lines.buffer.capacity(), 0);
     }

@@ -36,3 +36,8 @@ pub use tidings_core::{
 pub use tidings_http::{Access, Cors, Delivery, Welcome};
 pub use tidings_topic::{Selector, SelectorError, SelectorSet, Topic, TopicError};
 pub use tidings_wire::{Event, EventId, EventIdError, EventType, EventTypeError};
+
+/// The example of the README is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -8,33 +8,33 @@ use std::thread;
 
 /// What the server does wrong. Publishes count from 1.
 #[derive(Clone, Debug, Default)]
-pub struct Faults {
+pub(crate) struct Faults {
     /// Accepts every such publish and delivers it to nobody.
-    pub loses_each: Option<u64>,
+    pub(crate) loses_each: Option<u64>,
     /// Delivers every such publish twice.
-    pub repeats_each: Option<u64>,
+    pub(crate) repeats_each: Option<u64>,
     /// Keeps every such publish back until after the next one.
-    pub delays_each: Option<u64>,
+    pub(crate) delays_each: Option<u64>,
     /// Answers every such publish with 429.
-    pub refuses_each: Option<u64>,
+    pub(crate) refuses_each: Option<u64>,
     /// Ends all streams at this publish.
-    pub ends_at: Option<u64>,
+    pub(crate) ends_at: Option<u64>,
     /// Answers subscribers with 403.
-    pub forbids_reading: bool,
+    pub(crate) forbids_reading: bool,
     /// Sends no ids.
-    pub has_no_ids: bool,
+    pub(crate) has_no_ids: bool,
     /// Sends the same id again and again.
-    pub has_one_id: bool,
+    pub(crate) has_one_id: bool,
     /// Answers the first so many clients that come back with 503.
-    pub refuses_returns: u64,
+    pub(crate) refuses_returns: u64,
     /// Closes the connection after each publish.
-    pub closes_after_publish: bool,
+    pub(crate) closes_after_publish: bool,
 }
 
 /// A server that runs until the test ends.
 #[derive(Clone, Debug)]
-pub struct TestServer {
-    pub url: String,
+pub(crate) struct TestServer {
+    pub(crate) url: String,
     state: Arc<Mutex<State>>,
     faults: Faults,
 }
@@ -55,7 +55,7 @@ struct Topic {
 }
 
 impl TestServer {
-    pub fn start(faults: Faults) -> Self {
+    pub(crate) fn start(faults: Faults) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let server = Self { url, state: Arc::default(), faults };

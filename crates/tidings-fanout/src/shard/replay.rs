@@ -102,10 +102,7 @@ impl Shard {
             after: cursor,
             through: self.position,
             now: Self::wall_clock(),
-            limit: ReadLimit {
-                bytes_max: self.options.limits.batch_bytes_max,
-                scanned_max: SCANNED_PER_PAGE_MAX,
-            },
+            limit: ReadLimit { bytes_max: self.options.limits.batch_bytes_max, scanned_max: SCANNED_PER_PAGE_MAX },
         });
         let Read::Page(mut page) = read else { return None };
         page.records.retain(|record| {

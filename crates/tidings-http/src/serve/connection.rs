@@ -87,11 +87,8 @@ pub(super) async fn serve(connection: Connection, arrival: Arrival) {
     let counters = Arc::clone(&connection.state.counters);
     let write_timeout = limits.slow_client_timeout.map(|timeout| timeout * WRITE_TIMEOUTS);
     let io = Io::new(stream, read.into(), write_timeout);
-    let served = if is_http2 {
-        serve_http2(connection, io, permit).await
-    } else {
-        serve_http1(connection, io, permit).await
-    };
+    let served =
+        if is_http2 { serve_http2(connection, io, permit).await } else { serve_http1(connection, io, permit).await };
     if let Err(error) = served {
         if error.is_parse() || error.is_timeout() {
             counters.bad_heads.increment();

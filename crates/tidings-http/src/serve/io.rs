@@ -38,13 +38,7 @@ impl Unflushed {
 
 impl Io {
     pub(super) fn new(stream: TcpStream, before: Bytes, write_timeout: Option<Duration>) -> Self {
-        Self {
-            stream: TokioIo::new(stream),
-            before,
-            has_unflushed: Unflushed::default(),
-            write_timeout,
-            stall: None,
-        }
+        Self { stream: TokioIo::new(stream), before, has_unflushed: Unflushed::default(), write_timeout, stall: None }
     }
 
     pub(super) fn unflushed(&self) -> Unflushed {
@@ -69,7 +63,11 @@ impl Io {
 }
 
 impl Read for Io {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.before.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }

@@ -74,6 +74,7 @@ pub(super) fn response_head(headers: &HeaderMap) -> Vec<u8> {
         head.extend_from_slice(value.as_bytes());
         head.extend_from_slice(b"\r\n");
     }
-    write!(head, "date: {}\r\n\r\n", httpdate::HttpDate::from(SystemTime::now())).expect("a Vec takes all that is written");
+    write!(head, "date: {}\r\n\r\n", httpdate::HttpDate::from(SystemTime::now()))
+        .expect("a Vec takes all that is written");
     head
 }

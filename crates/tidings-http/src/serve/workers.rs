@@ -21,8 +21,12 @@ pub(super) struct Workers {
 impl Workers {
     /// Starts so many threads.
     pub(super) fn start(count: usize) -> io::Result<Self> {
-        let mut workers =
-            Self { handles: Vec::new(), next: AtomicUsize::new(0), stop: CancellationToken::new(), threads: Vec::new() };
+        let mut workers = Self {
+            handles: Vec::new(),
+            next: AtomicUsize::new(0),
+            stop: CancellationToken::new(),
+            threads: Vec::new(),
+        };
         for number in 0..count.max(1) {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             workers.handles.push(runtime.handle().clone());

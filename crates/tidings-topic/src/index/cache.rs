@@ -24,19 +24,14 @@ struct Slot<K> {
 
 impl<K: Copy> Cache<K> {
     pub(super) const fn new(entries_max: usize) -> Cache<K> {
-        Cache {
-            entries_max,
-            slots: Vec::new(),
-            generation: 1,
-        }
+        Cache { entries_max, slots: Vec::new(), generation: 1 }
     }
 
     /// The slot with the result of `topic`, if there is one.
     pub(super) fn find(&self, hash: u64, topic: &str) -> Option<usize> {
         let at = self.slot_of(hash)?;
         let slot = &self.slots[at];
-        (slot.generation == self.generation && slot.hash == hash && slot.topic == topic)
-            .then_some(at)
+        (slot.generation == self.generation && slot.hash == hash && slot.topic == topic).then_some(at)
     }
 
     /// The keys in a slot that was just found.
@@ -50,12 +45,7 @@ impl<K: Copy> Cache<K> {
             return;
         }
         if self.slots.is_empty() {
-            let void = Slot {
-                generation: 0,
-                hash: 0,
-                topic: String::new(),
-                keys: Vec::new(),
-            };
+            let void = Slot { generation: 0, hash: 0, topic: String::new(), keys: Vec::new() };
             self.slots = vec![void; self.entries_max];
         }
         let Some(at) = self.slot_of(hash) else { return };

@@ -16,24 +16,13 @@ pub(super) struct ExactTable<K> {
 
 impl<K: Copy + Ord> ExactTable<K> {
     pub(super) const fn new() -> ExactTable<K> {
-        ExactTable {
-            entries: HashTable::new(),
-        }
+        ExactTable { entries: HashTable::new() }
     }
 
     /// Whether the pair was new.
-    pub(super) fn insert(
-        &mut self,
-        hasher: &impl BuildHasher,
-        hash: u64,
-        topic: &Topic,
-        key: K,
-    ) -> bool {
+    pub(super) fn insert(&mut self, hasher: &impl BuildHasher, hash: u64, topic: &Topic, key: K) -> bool {
         let rehash = |(topic, _): &(Topic, KeySet<K>)| hasher.hash_one(topic.as_str());
-        match self
-            .entries
-            .entry(hash, |(known, _)| known == topic, rehash)
-        {
+        match self.entries.entry(hash, |(known, _)| known == topic, rehash) {
             Entry::Occupied(mut entry) => entry.get_mut().1.insert(key),
             Entry::Vacant(entry) => {
                 entry.insert((topic.clone(), KeySet::One(key)));
@@ -43,13 +32,7 @@ impl<K: Copy + Ord> ExactTable<K> {
     }
 
     /// Whether the pair was there.
-    pub(super) fn remove(
-        &mut self,
-        hasher: &impl BuildHasher,
-        hash: u64,
-        topic: &Topic,
-        key: K,
-    ) -> bool {
+    pub(super) fn remove(&mut self, hasher: &impl BuildHasher, hash: u64, topic: &Topic, key: K) -> bool {
         let Ok(mut entry) = self.entries.find_entry(hash, |(known, _)| known == topic) else {
             return false;
         };
@@ -57,18 +40,13 @@ impl<K: Copy + Ord> ExactTable<K> {
         let removed = keys.remove(key);
         if keys.is_empty() {
             entry.remove();
-            shrink_if_sparse(&mut self.entries, |(topic, _)| {
-                hasher.hash_one(topic.as_str())
-            });
+            shrink_if_sparse(&mut self.entries, |(topic, _)| hasher.hash_one(topic.as_str()));
         }
         removed
     }
 
     pub(super) fn get(&self, hash: u64, topic: &str) -> &[K] {
-        match self
-            .entries
-            .find(hash, |(known, _)| known.as_str() == topic)
-        {
+        match self.entries.find(hash, |(known, _)| known.as_str() == topic) {
             Some((_, keys)) => keys.as_slice(),
             None => &[],
         }

@@ -87,9 +87,7 @@ mod tests {
         let mut keys = KeySet::Empty;
         (0..10_000).for_each(|key| assert!(keys.insert(key)));
         (2..10_000).for_each(|key| assert!(keys.remove(key)));
-        let KeySet::Many(left) = &keys else {
-            panic!("two keys are left: {keys:?}")
-        };
+        let KeySet::Many(left) = &keys else { panic!("two keys are left: {keys:?}") };
         assert!(left.capacity() <= 8, "{}", left.capacity());
 
         assert!(keys.remove(0));

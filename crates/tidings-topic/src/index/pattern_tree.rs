@@ -45,11 +45,7 @@ struct Place {
 
 impl<K: Copy + Ord> PatternTree<K> {
     pub(super) fn new() -> PatternTree<K> {
-        PatternTree {
-            root: Node::new(ROOT.id, ROOT.id, ""),
-            nodes: HashTable::new(),
-            last_id: ROOT.id,
-        }
+        PatternTree { root: Node::new(ROOT.id, ROOT.id, ""), nodes: HashTable::new(), last_id: ROOT.id }
     }
 
     /// Whether the pair was new.
@@ -87,12 +83,7 @@ impl<K: Copy + Ord> PatternTree<K> {
     ///
     /// Cost: two look-ups for each node whose path agrees with the beginning of the topic, so at most one node for each way to
     /// replace some of the topic's first segments by `*`, and never more than there are.
-    pub(super) fn each_match(
-        &self,
-        hasher: &impl BuildHasher,
-        topic: &str,
-        mut found: impl FnMut(&[K]),
-    ) {
+    pub(super) fn each_match(&self, hasher: &impl BuildHasher, topic: &str, mut found: impl FnMut(&[K])) {
         // Depth first with a stack of our own: a topic may have 4,096 segments, and a thread's stack should not depend on it.
         let mut open = vec![(&self.root, Some(topic))];
         while let Some((node, rest)) = open.pop() {
@@ -114,38 +105,27 @@ impl<K: Copy + Ord> PatternTree<K> {
             }
             // A topic may have a segment `*`. No pattern can name it, and the star's edge was just taken.
             if node.literal_children > 0 && segment != STAR {
-                open.extend(
-                    self.child(hasher, node.id, segment)
-                        .map(|child| (child, rest)),
-                );
+                open.extend(self.child(hasher, node.id, segment).map(|child| (child, rest)));
             }
         }
     }
 
     fn child(&self, hasher: &impl BuildHasher, parent: u64, segment: &str) -> Option<&Node<K>> {
-        self.nodes.find(hash(hasher, parent, segment), |node| {
-            node.is_child(parent, segment)
-        })
+        self.nodes.find(hash(hasher, parent, segment), |node| node.is_child(parent, segment))
     }
 
     fn find(&self, hasher: &impl BuildHasher, parent: u64, segment: &str) -> Option<Place> {
         let hash = hash(hasher, parent, segment);
-        let child = self
-            .nodes
-            .find(hash, |node| node.is_child(parent, segment))?;
+        let child = self.nodes.find(hash, |node| node.is_child(parent, segment))?;
         Some(Place { id: child.id, hash })
     }
 
     /// Adds a child that is not there yet.
     fn grow(&mut self, hasher: &impl BuildHasher, parent: Place, segment: &str) -> Place {
         self.last_id += 1;
-        let place = Place {
-            id: self.last_id,
-            hash: hash(hasher, parent.id, segment),
-        };
+        let place = Place { id: self.last_id, hash: hash(hasher, parent.id, segment) };
         let node = Node::new(place.id, parent.id, segment);
-        self.nodes
-            .insert_unique(place.hash, node, |node| node.hash(hasher));
+        self.nodes.insert_unique(place.hash, node, |node| node.hash(hasher));
 
         let parent = self.node_mut(parent);
         if segment == STAR {
@@ -159,10 +139,7 @@ impl<K: Copy + Ord> PatternTree<K> {
     /// Removes what has become useless at the end of a path from the root.
     fn prune(&mut self, path: &[Place]) {
         for &[parent, place] in path.array_windows().rev() {
-            let Ok(entry) = self
-                .nodes
-                .find_entry(place.hash, |node| node.id == place.id)
-            else {
+            let Ok(entry) = self.nodes.find_entry(place.hash, |node| node.id == place.id) else {
                 return;
             };
             if !entry.get().is_useless() {
@@ -208,11 +185,7 @@ impl<K: Copy + Ord> Node<K> {
 
     /// The keys of `glob`, if its head leads here.
     fn keys_mut(&mut self, glob: &Glob) -> &mut KeySet<K> {
-        if glob.has_tail() {
-            &mut self.tails
-        } else {
-            &mut self.ends
-        }
+        if glob.has_tail() { &mut self.tails } else { &mut self.ends }
     }
 
     fn is_child(&self, parent: u64, segment: &str) -> bool {
@@ -220,10 +193,7 @@ impl<K: Copy + Ord> Node<K> {
     }
 
     fn is_useless(&self) -> bool {
-        self.literal_children == 0
-            && !self.has_star_child
-            && self.ends.is_empty()
-            && self.tails.is_empty()
+        self.literal_children == 0 && !self.has_star_child && self.ends.is_empty() && self.tails.is_empty()
     }
 
     fn hash(&self, hasher: &impl BuildHasher) -> u64 {
@@ -268,14 +238,7 @@ mod tests {
         let hasher = RandomState::new();
         let mut tree = PatternTree::new();
         assert!(tree.insert(&hasher, &glob("a/*/b"), 1));
-        for (text, key) in [
-            ("a/*/b", 2),
-            ("a/*", 1),
-            ("a/*/b/**", 1),
-            ("a/*/b/*", 1),
-            ("**", 1),
-            ("*", 1),
-        ] {
+        for (text, key) in [("a/*/b", 2), ("a/*", 1), ("a/*/b/**", 1), ("a/*/b/*", 1), ("**", 1), ("*", 1)] {
             assert!(!tree.remove(&hasher, &glob(text), key), "{text}");
         }
         assert!(!tree.is_empty());

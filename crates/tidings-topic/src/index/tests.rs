@@ -85,9 +85,7 @@ fn a_star_in_a_topic_takes_the_edge_of_the_star_once() {
 
 #[test]
 fn many_exact_topics_leave_no_memory_behind() {
-    let sets: Vec<SelectorSet> = (0..100_000)
-        .map(|n| set(&[&format!("user/{n}/inbox")]))
-        .collect();
+    let sets: Vec<SelectorSet> = (0..100_000).map(|n| set(&[&format!("user/{n}/inbox")])).collect();
     let mut index = Index::new(1024);
     for (key, set) in (0_u32..).zip(&sets) {
         index.insert(set, key);
@@ -99,11 +97,7 @@ fn many_exact_topics_leave_no_memory_behind() {
         index.remove(set, key);
     }
     assert_eq!(index.len(), 1);
-    assert!(
-        index.exact.capacity() <= 64,
-        "room for {} topics, one is left",
-        index.exact.capacity()
-    );
+    assert!(index.exact.capacity() <= 64, "room for {} topics, one is left", index.exact.capacity());
     assert_eq!(index.matching("user/0/inbox"), [0]);
 
     index.remove(&sets[0], 0);
@@ -112,9 +106,7 @@ fn many_exact_topics_leave_no_memory_behind() {
 
 #[test]
 fn many_patterns_leave_no_memory_behind() {
-    let sets: Vec<SelectorSet> = (0..100_000)
-        .map(|n| set(&[&format!("user/{n}/*/x/**")]))
-        .collect();
+    let sets: Vec<SelectorSet> = (0..100_000).map(|n| set(&[&format!("user/{n}/*/x/**")])).collect();
     let mut index = Index::new(1024);
     for (key, set) in (0_u32..).zip(&sets) {
         index.insert(set, key);
@@ -124,11 +116,7 @@ fn many_patterns_leave_no_memory_behind() {
     for (key, set) in (0_u32..).zip(&sets).take(99_999) {
         index.remove(set, key);
     }
-    assert!(
-        index.patterns.capacity() <= 64,
-        "room for {} nodes, four are left",
-        index.patterns.capacity()
-    );
+    assert!(index.patterns.capacity() <= 64, "room for {} nodes, four are left", index.patterns.capacity());
     assert_eq!(index.matching("user/99999/a/x"), [99_999]);
 
     index.remove(&sets[99_999], 99_999);
@@ -145,25 +133,13 @@ fn groups_of_exact_topics_that_come_and_go_leave_other_results_cached() {
         index.remove(&set(&[&format!("user/{key}")]), key);
     }
     assert_eq!(index.matching("chat/42"), [1]);
-    assert_eq!(
-        index.counts(),
-        IndexCounts {
-            cache_hits: 1,
-            cache_misses: 1
-        }
-    );
+    assert_eq!(index.counts(), IndexCounts { cache_hits: 1, cache_misses: 1 });
 
     index.insert(&set(&["chat/42"]), 2);
     assert_eq!(index.matching("chat/42"), [1, 2], "its own result is void");
     index.remove(&set(&["chat/42"]), 2);
     assert_eq!(index.matching("chat/42"), [1], "and void again");
-    assert_eq!(
-        index.counts(),
-        IndexCounts {
-            cache_hits: 1,
-            cache_misses: 3
-        }
-    );
+    assert_eq!(index.counts(), IndexCounts { cache_hits: 1, cache_misses: 3 });
 }
 
 #[test]
@@ -182,18 +158,10 @@ fn a_result_too_large_for_the_cache_is_right_all_the_same() {
         index.insert(&set(&["**"]), key);
         index.insert(&set(&["chat/42"]), key * 2);
     }
-    let want: Vec<u32> = (0..1000)
-        .chain((1000..2000).filter(|key| key % 2 == 0))
-        .collect();
+    let want: Vec<u32> = (0..1000).chain((1000..2000).filter(|key| key % 2 == 0)).collect();
     assert_eq!(index.matching("chat/42"), want);
     assert_eq!(index.matching("chat/42"), want);
-    assert_eq!(
-        index.counts(),
-        IndexCounts {
-            cache_hits: 0,
-            cache_misses: 2
-        }
-    );
+    assert_eq!(index.counts(), IndexCounts { cache_hits: 0, cache_misses: 2 });
 }
 
 #[test]
@@ -210,21 +178,11 @@ fn the_longest_topic_and_pattern_are_taken_in_stride() {
 
 fn assert_holds_nothing(index: &Index<u32>) {
     assert!(index.is_empty(), "{index:?}");
-    assert_eq!(
-        (index.exact.capacity(), index.patterns.capacity()),
-        (0, 0),
-        "{index:?}"
-    );
-    assert_eq!(
-        (index.cache.capacity(), index.gathered.capacity()),
-        (0, 0),
-        "{index:?}"
-    );
+    assert_eq!((index.exact.capacity(), index.patterns.capacity()), (0, 0), "{index:?}");
+    assert_eq!((index.cache.capacity(), index.gathered.capacity()), (0, 0), "{index:?}");
 }
 
 fn set(selectors: &[&str]) -> SelectorSet {
-    let selectors = selectors
-        .iter()
-        .map(|raw| Selector::parse(raw).expect("a selector"));
+    let selectors = selectors.iter().map(|raw| Selector::parse(raw).expect("a selector"));
     SelectorSet::new(selectors).expect("at least one selector")
 }

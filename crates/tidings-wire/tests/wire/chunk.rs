@@ -8,8 +8,7 @@ use tidings_wire::{Chunk, LAST_CHUNK};
 fn read_body(mut wire: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
-        let Ok(httparse::Status::Complete((head_len, size))) = httparse::parse_chunk_size(wire)
-        else {
+        let Ok(httparse::Status::Complete((head_len, size))) = httparse::parse_chunk_size(wire) else {
             return None;
         };
         let size = usize::try_from(size).ok()?;
@@ -45,9 +44,6 @@ proptest! {
 fn large_payloads_keep_their_length() {
     for payload_len in [0xffff, 0x1_0000, 0x10_0000, 0xff_ffff] {
         let payload = vec![b'\n'; payload_len];
-        assert!(
-            read_body(&[chunk(&payload).wire(), LAST_CHUNK].concat()) == Some(payload),
-            "{payload_len} bytes"
-        );
+        assert!(read_body(&[chunk(&payload).wire(), LAST_CHUNK].concat()) == Some(payload), "{payload_len} bytes");
     }
 }

@@ -28,11 +28,7 @@ fn decode_stream(stream: &[u8], outcome: &mut Outcome) {
             outcome.last_event_id.clone_from(&id_buffer);
             if let Some(data) = data.strip_suffix('\n') {
                 outcome.items.push(Item::Event(Event {
-                    event_type: if event_type.is_empty() {
-                        "message".to_owned()
-                    } else {
-                        event_type.clone()
-                    },
+                    event_type: if event_type.is_empty() { "message".to_owned() } else { event_type.clone() },
                     data: data.to_owned(),
                     last_event_id: id_buffer.clone(),
                 }));
@@ -53,11 +49,8 @@ fn decode_stream(stream: &[u8], outcome: &mut Outcome) {
             data = data + value + "\n";
         } else if name == "id" && !value.contains('\0') {
             value.clone_into(&mut id_buffer);
-        } else if name == "retry" && !value.is_empty() && value.chars().all(|c| c.is_ascii_digit())
-        {
-            outcome
-                .items
-                .push(Item::Retry(value.parse().unwrap_or(u64::MAX)));
+        } else if name == "retry" && !value.is_empty() && value.chars().all(|c| c.is_ascii_digit()) {
+            outcome.items.push(Item::Retry(value.parse().unwrap_or(u64::MAX)));
         }
     }
 }

@@ -17,10 +17,7 @@ pub(crate) fn decode(streams: &[Vec<&[u8]>]) -> Outcome {
 
 /// Decodes one stream up to the limit.
 pub(crate) fn decode_within(event_bytes_max: usize, pieces: &[&[u8]]) -> Outcome {
-    decode_with(
-        Decoder::with_limits(DecoderLimits { event_bytes_max }),
-        &[pieces.to_vec()],
-    )
+    decode_with(Decoder::with_limits(DecoderLimits { event_bytes_max }), &[pieces.to_vec()])
 }
 
 fn decode_with(mut decoder: Decoder, streams: &[Vec<&[u8]>]) -> Outcome {
@@ -39,22 +36,14 @@ fn decode_with(mut decoder: Decoder, streams: &[Vec<&[u8]>]) -> Outcome {
             }
         }
     }
-    decoder
-        .last_event_id()
-        .clone_into(&mut outcome.last_event_id);
+    decoder.last_event_id().clone_into(&mut outcome.last_event_id);
     outcome
 }
 
 /// The stream cut at these places; places beyond its end cut nothing.
 pub(crate) fn cut<'a>(stream: &'a [u8], places: &[usize]) -> Vec<&'a [u8]> {
-    let mut places: Vec<usize> = places
-        .iter()
-        .map(|&place| place.min(stream.len()))
-        .collect();
+    let mut places: Vec<usize> = places.iter().map(|&place| place.min(stream.len())).collect();
     places.extend([0, stream.len()]);
     places.sort_unstable();
-    places
-        .windows(2)
-        .map(|ends| &stream[ends[0]..ends[1]])
-        .collect()
+    places.windows(2).map(|ends| &stream[ends[0]..ends[1]]).collect()
 }

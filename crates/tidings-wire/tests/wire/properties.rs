@@ -3,8 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tidings_wire::{
-    Event, EventFields, EventId, EventType, Item, encode_comment, encode_event, encode_retry,
-    encoded_len,
+    Event, EventFields, EventId, EventType, Item, encode_comment, encode_event, encode_retry, encoded_len,
 };
 
 use crate::naive;
@@ -67,19 +66,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 fn hostile_text() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         proptest::sample::select(
-            &[
-                "\r",
-                "\n",
-                "\r\n",
-                "\0",
-                " ",
-                ":",
-                "\u{feff}",
-                "data: x",
-                "id: forged",
-                "event: forged",
-                "retry: 1"
-            ][..]
+            &["\r", "\n", "\r\n", "\0", " ", ":", "\u{feff}", "data: x", "id: forged", "event: forged", "retry: 1"][..]
         )
         .prop_map(str::to_owned),
         any::<char>().prop_map(String::from),
@@ -92,8 +79,7 @@ fn event_id() -> impl Strategy<Value = EventId> {
 }
 
 fn event_type() -> impl Strategy<Value = EventType> {
-    prop_oneof!["message", any::<String>()]
-        .prop_filter_map("not a type", |text| EventType::parse(&text).ok())
+    prop_oneof!["message", any::<String>()].prop_filter_map("not a type", |text| EventType::parse(&text).ok())
 }
 
 fn with_plain_line_ends(text: &str) -> String {

@@ -19,20 +19,9 @@ fn decode_one_event(pieces: impl Iterator<Item = Vec<u8>>) -> Option<Event> {
 
 fn check(data: &str, piece_len: usize) {
     let mut wire = Vec::new();
-    encode_event(
-        &EventFields {
-            data,
-            ..EventFields::default()
-        },
-        &mut wire,
-    );
-    let event =
-        decode_one_event(wire.chunks(piece_len).map(<[u8]>::to_vec)).expect("the event is whole");
-    assert!(
-        event.data == data,
-        "{} bytes in pieces of {piece_len}",
-        data.len()
-    );
+    encode_event(&EventFields { data, ..EventFields::default() }, &mut wire);
+    let event = decode_one_event(wire.chunks(piece_len).map(<[u8]>::to_vec)).expect("the event is whole");
+    assert!(event.data == data, "{} bytes in pieces of {piece_len}", data.len());
 }
 
 #[test]
