@@ -146,7 +146,9 @@ fn deliver(mut poll: Poll, shard: &ShardHandle) {
         });
         if subscribers.values().all(|(_, at)| *at == log.len()) {
             log.clear();
-            subscribers.values_mut().for_each(|(_, at)| *at = 0);
+            for (_, at) in subscribers.values_mut() {
+                *at = 0;
+            }
         }
 
         shard.sleeps.store(true, Ordering::SeqCst);

@@ -20,15 +20,18 @@ use tokio::sync::broadcast::{self, Sender};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 
+/// Takes events, each with its id.
+type Channel = Sender<(u64, Arc<str>)>;
+
 /// For each topic its channel, as deep as people make them.
 #[derive(Clone, Default)]
 struct Topics {
-    channels: Arc<RwLock<HashMap<String, Sender<(u64, Arc<str>)>>>>,
+    channels: Arc<RwLock<HashMap<String, Channel>>>,
     next_id: Arc<AtomicU64>,
 }
 
 impl Topics {
-    fn channel(&self, topic: &str) -> Sender<(u64, Arc<str>)> {
+    fn channel(&self, topic: &str) -> Channel {
         if let Some(channel) = self.channels.read().unwrap_or_else(PoisonError::into_inner).get(topic) {
             return channel.clone();
         }

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Faults, TestServer};
+use support::{Fault, TestServer};
 use tidings_bench::{
     Amount, BenchError, DeliveryReport, FanoutPlan, IdlePlan, Mode, Pace, Phase, Plan, Report, Server, StormPlan, run,
 };
@@ -36,29 +36,29 @@ fn counts(report: &Report) -> [u64; 6] {
 }
 
 #[track_caller]
-fn check(faults: Faults, want: [u64; 6]) -> Report {
-    let report = report(&plan(&TestServer::start(faults.clone())));
-    assert_eq!(counts(&report), want, "{faults:?}: {report:#?}");
+fn check(fault: Fault, want: [u64; 6]) -> Report {
+    let report = report(&plan(&TestServer::start(fault)));
+    assert_eq!(counts(&report), want, "{fault:?}: {report:#?}");
     report
 }
 
 #[test]
 fn every_delivery_of_a_good_server_is_counted_once() {
-    let report = check(Faults::default(), [120, 120, 0, 0, 0, 0]);
+    let report = check(Fault::None, [120, 120, 0, 0, 0, 0]);
     let publish = report.publish.expect("events were published");
     assert_eq!((publish.accepted, publish.refused, publish.publishers), (60, 0, 2));
     let verify = report.verify.expect("it was asked for");
     assert_eq!((verify.events, verify.without_id, verify.id_changed, verify.id_shared), (120, 0, 0, 0));
     assert!(report.server.is_none(), "no process id was given");
-    check(Faults { closes_after_publish: true, ..Faults::default() }, [120, 120, 0, 0, 0, 0]);
+    check(Fault::ClosesAfterPublish, [120, 120, 0, 0, 0, 0]);
 }
 
 #[test]
 fn what_a_server_does_wrong_is_told_apart() {
     // Each fault at six of sixty events, for the two subscribers of its topic.
-    check(Faults { loses_each: Some(10), ..Faults::default() }, [120, 108, 12, 0, 0, 0]);
-    check(Faults { repeats_each: Some(10), ..Faults::default() }, [120, 132, 0, 12, 0, 0]);
-    let report = check(Faults { refuses_each: Some(10), ..Faults::default() }, [108, 108, 0, 0, 0, 0]);
+    check(Fault::LosesEach(10), [120, 108, 12, 0, 0, 0]);
+    check(Fault::RepeatsEach(10), [120, 132, 0, 12, 0, 0]);
+    let report = check(Fault::RefusesEach(10), [108, 108, 0, 0, 0, 0]);
     let publish = report.publish.expect("events were published");
     assert_eq!((publish.accepted, publish.refused), (54, 6));
     assert!(publish.first_refusal.is_some_and(|refusal| refusal.contains("429 Slow down")));
@@ -66,7 +66,7 @@ fn what_a_server_does_wrong_is_told_apart() {
 
 #[test]
 fn an_event_behind_a_later_one_of_its_publisher_and_topic_is_out_of_order() {
-    let mut plan = plan(&TestServer::start(Faults { delays_each: Some(10), ..Faults::default() }));
+    let mut plan = plan(&TestServer::start(Fault::DelaysEach(10)));
     plan.topics = 1;
     plan.mode = Mode::Fanout(FanoutPlan { amount: Amount::Events(55), ..FanoutPlan::default() });
     // Five of 55 were kept back, for six subscribers.
@@ -75,7 +75,7 @@ fn an_event_behind_a_later_one_of_its_publisher_and_topic_is_out_of_order() {
 
 #[test]
 fn streams_that_end_are_counted_and_what_they_miss_is_lost() {
-    let mut plan = plan(&TestServer::start(Faults { ends_at: Some(50), ..Faults::default() }));
+    let mut plan = plan(&TestServer::start(Fault::EndsAt(50)));
     plan.quiet = Duration::from_secs(10); // nobody is left: there is nothing to wait for
     plan.topics = 1;
     let report = report(&plan);
@@ -84,15 +84,15 @@ fn streams_that_end_are_counted_and_what_they_miss_is_lost() {
 
 #[test]
 fn ids_are_checked() {
-    let without = report(&plan(&TestServer::start(Faults { has_no_ids: true, ..Faults::default() })));
+    let without = report(&plan(&TestServer::start(Fault::HasNoIds)));
     assert_eq!(without.verify.expect("asked for").without_id, 120);
-    let shared = report(&plan(&TestServer::start(Faults { has_one_id: true, ..Faults::default() })));
+    let shared = report(&plan(&TestServer::start(Fault::HasOneId)));
     assert_eq!(shared.verify.expect("asked for").id_shared, 59);
 }
 
 #[test]
 fn a_rate_and_a_time_decide_how_much_is_published() {
-    let mut plan = plan(&TestServer::start(Faults::default()));
+    let mut plan = plan(&TestServer::start(Fault::None));
     let (amount, pace) = (Amount::For(Duration::from_millis(200)), Pace::Rate(200.0));
     plan.mode = Mode::Fanout(FanoutPlan { publishers: 2, amount, pace, warm_up: Duration::from_millis(50) });
     let report = report(&plan);
@@ -104,7 +104,7 @@ fn a_rate_and_a_time_decide_how_much_is_published() {
 
 #[test]
 fn a_group_listens_to_many_topics() {
-    let server = TestServer::start(Faults::default());
+    let server = TestServer::start(Fault::None);
     let mut plan = plan(&server);
     plan.topics = 10;
     plan.groups = Some(2);
@@ -116,11 +116,11 @@ fn a_group_listens_to_many_topics() {
 
 #[test]
 fn refused_subscribers_end_the_run_with_the_answer() {
-    let server = TestServer::start(Faults { forbids_reading: true, ..Faults::default() });
+    let server = TestServer::start(Fault::ForbidsReading);
     let error = run(&plan(&server), |_| {}).expect_err("403");
     assert!(matches!(&error, BenchError::Refused { status: 403, answer, .. } if answer.ends_with("no!\n")), "{error}");
 
-    let server = TestServer::start(Faults { refuses_each: Some(1), ..Faults::default() });
+    let server = TestServer::start(Fault::RefusesEach(1));
     let error = run(&plan(&server), |_| {}).expect_err("nothing was accepted");
     assert!(matches!(&error, BenchError::NothingAccepted { refused: 60, first } if first.contains("429")), "{error}");
 
@@ -132,7 +132,7 @@ fn refused_subscribers_end_the_run_with_the_answer() {
 
 #[test]
 fn idle_subscribers_are_watched() {
-    let mut plan = plan(&TestServer::start(Faults::default()));
+    let mut plan = plan(&TestServer::start(Fault::None));
     plan.mode = Mode::Idle(IdlePlan { hold: Duration::from_millis(50) });
     plan.pids = vec![std::process::id()];
     let mut phases = Vec::new();
@@ -155,13 +155,13 @@ fn clients_come_back_and_catch_up() {
         publishers: 2,
         ..StormPlan::default()
     };
-    let storm = |faults: Faults| {
-        let mut plan = plan(&TestServer::start(faults));
+    let storm = |fault: Fault| {
+        let mut plan = plan(&TestServer::start(fault));
         plan.subscribers = 12;
         plan.mode = Mode::Storm(storm.clone());
         run(&plan, |_| {})
     };
-    let report = storm(Faults { refuses_returns: 4, ..Faults::default() }).expect("a report");
+    let report = storm(Fault::RefusesReturns(4)).expect("a report");
     let [expected, received, lost, duplicated, out_of_order, _] = counts(&report);
     assert_eq!((received, lost, duplicated, out_of_order), (expected, 0, 0, 0), "{report:#?}");
     assert!(expected >= 9 * 40, "{expected}");
@@ -172,13 +172,13 @@ fn clients_come_back_and_catch_up() {
     let verify = report.verify.expect("asked for");
     assert_eq!((verify.id_changed, verify.id_shared), (0, 0), "a replayed event has the id it had: {verify:?}");
 
-    let error = storm(Faults { has_no_ids: true, ..Faults::default() }).expect_err("no ids");
+    let error = storm(Fault::HasNoIds).expect_err("no ids");
     assert!(matches!(error, BenchError::NoIds { clients: 9 }), "{error}");
 }
 
 #[test]
 fn too_many_subscribers_are_refused_before_the_start() {
-    let mut plan = plan(&TestServer::start(Faults::default()));
+    let mut plan = plan(&TestServer::start(Fault::None));
     plan.subscribers = 9_000_000;
     let error = run(&plan, |_| {}).expect_err("no test system grants that many descriptors");
     assert!(matches!(error, BenchError::Descriptors { needed: 9_000_066, .. }), "{error}");

@@ -7,28 +7,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// What the server does wrong. Publishes count from 1.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Faults {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
     /// Accepts every such publish and delivers it to nobody.
-    pub(crate) loses_each: Option<u64>,
+    LosesEach(u64),
     /// Delivers every such publish twice.
-    pub(crate) repeats_each: Option<u64>,
+    RepeatsEach(u64),
     /// Keeps every such publish back until after the next one.
-    pub(crate) delays_each: Option<u64>,
+    DelaysEach(u64),
     /// Answers every such publish with 429.
-    pub(crate) refuses_each: Option<u64>,
+    RefusesEach(u64),
     /// Ends all streams at this publish.
-    pub(crate) ends_at: Option<u64>,
+    EndsAt(u64),
     /// Answers subscribers with 403.
-    pub(crate) forbids_reading: bool,
-    /// Sends no ids.
-    pub(crate) has_no_ids: bool,
+    ForbidsReading,
+    HasNoIds,
     /// Sends the same id again and again.
-    pub(crate) has_one_id: bool,
+    HasOneId,
     /// Answers the first so many clients that come back with 503.
-    pub(crate) refuses_returns: u64,
-    /// Closes the connection after each publish.
-    pub(crate) closes_after_publish: bool,
+    RefusesReturns(u64),
+    ClosesAfterPublish,
 }
 
 /// A server that runs until the test ends.
@@ -36,7 +35,7 @@ pub(crate) struct Faults {
 pub(crate) struct TestServer {
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
-    faults: Faults,
+    fault: Fault,
 }
 
 #[derive(Debug, Default)]
@@ -55,10 +54,10 @@ struct Topic {
 }
 
 impl TestServer {
-    pub(crate) fn start(faults: Faults) -> Self {
+    pub(crate) fn start(fault: Fault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let server = Self { url, state: Arc::default(), faults };
+        let server = Self { url, state: Arc::default(), fault };
         let accepting = server.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -71,6 +70,7 @@ impl TestServer {
     }
 
     fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
         loop {
             let mut lines = Vec::new();
@@ -98,9 +98,12 @@ impl TestServer {
             let mut body = vec![0; len];
             reader.read_exact(&mut body)?;
             let status = self.publish(&target, &body);
-            let connection = if self.faults.closes_after_publish { "Connection: close\r\n" } else { "" };
-            write!(stream, "HTTP/1.1 {status}\r\n{connection}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")?;
-            if self.faults.closes_after_publish {
+            let closes = self.fault == Fault::ClosesAfterPublish;
+            let connection = if closes { "Connection: close\r\n" } else { "" };
+            let answer =
+                format!("HTTP/1.1 {status}\r\n{connection}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+            stream.write_all(answer.as_bytes())?;
+            if closes {
                 return Ok(());
             }
         }
@@ -108,12 +111,12 @@ impl TestServer {
 
     fn subscribe(&self, mut stream: TcpStream, topic: &str, last: Option<&str>) -> std::io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.faults.forbids_reading {
+        if self.fault == Fault::ForbidsReading {
             return stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!\n");
         }
         if last.is_some() {
             state.returned += 1;
-            if state.returned <= self.faults.refuses_returns {
+            if matches!(self.fault, Fault::RefusesReturns(first) if state.returned <= first) {
                 return stream.write_all(b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n");
             }
         }
@@ -133,28 +136,28 @@ impl TestServer {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.published += 1;
         let number = state.published;
-        let is_due = |each: Option<u64>| each.is_some_and(|each| number.is_multiple_of(each));
-        if is_due(self.faults.refuses_each) {
+        let is_due = |each: u64| number.is_multiple_of(each);
+        if matches!(self.fault, Fault::RefusesEach(each) if is_due(each)) {
             return "429 Slow down";
         }
-        let id = if self.faults.has_one_id { 1 } else { number };
-        let mut frame = if self.faults.has_no_ids { String::new() } else { format!("id: {id}\n") }.into_bytes();
+        let id = if self.fault == Fault::HasOneId { 1 } else { number };
+        let mut frame = if self.fault == Fault::HasNoIds { String::new() } else { format!("id: {id}\n") }.into_bytes();
         frame.extend([b"data: ", body, b"\n\n"].concat());
-        if is_due(self.faults.loses_each) {
+        if matches!(self.fault, Fault::LosesEach(each) if is_due(each)) {
             return "200 OK";
         }
-        if is_due(self.faults.delays_each) {
+        if matches!(self.fault, Fault::DelaysEach(each) if is_due(each)) {
             state.delayed = Some((topic.to_owned(), frame));
             return "200 OK";
         }
-        let times = if is_due(self.faults.repeats_each) { 2 } else { 1 };
+        let times = if matches!(self.fault, Fault::RepeatsEach(each) if is_due(each)) { 2 } else { 1 };
         for _ in 0..times {
             state.deliver(topic, number, &frame);
         }
         if let Some((topic, frame)) = state.delayed.take() {
             state.deliver(&topic, number, &frame);
         }
-        if self.faults.ends_at == Some(number) {
+        if self.fault == Fault::EndsAt(number) {
             state.topics.values_mut().for_each(|topic| topic.subscribers.clear());
         }
         "201 Created"

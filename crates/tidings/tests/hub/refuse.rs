@@ -271,7 +271,6 @@ fn a_stream_comes_behind_answers_that_were_not_read(delivery: Delivery) {
     let joined = || hub.counters().joined_direct.get() + hub.counters().joined_body.get();
     for answers in 1..=ANSWERS_MAX {
         let mut client = hub.client();
-        rustix::net::sockopt::set_socket_recv_buffer_size(client.stream(), 16 * 1024).expect("a socket has SO_RCVBUF");
         for _ in 0..answers {
             client.ask("GET", "/", "accept: text/html\r\n", b"");
         }
