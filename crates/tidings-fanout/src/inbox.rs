@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mio::Waker;
+use mio::{Token, Waker};
 use tidings_core::Sequence;
 
 use crate::fanout::Subscription;
@@ -22,6 +22,21 @@ pub(crate) struct SessionKey {
     pub(crate) index: u32,
     pub(crate) generation: u32,
 }
+
+impl SessionKey {
+    /// As a poll knows it. Both halves: an event of a session that is gone must not be taken for its successor's.
+    pub(crate) fn to_token(self) -> Token {
+        Token((self.generation as usize) << u32::BITS | self.index as usize)
+    }
+
+    pub(crate) fn of_token(Token(token): Token) -> Self {
+        let half = |bits: usize| u32::try_from(bits & u32::MAX as usize).expect("the upper half is masked");
+        Self { index: half(token), generation: half(token >> u32::BITS) }
+    }
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("a poll's token holds a session's place and its generation: 64 bits");
 
 /// What a shard is told.
 #[derive(Debug)]
@@ -153,6 +168,19 @@ impl Inbox {
             && let Err(error) = self.waker.wake()
         {
             tracing::error!(%error, "a shard cannot be woken");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_back_from_its_token() {
+        for key in [(0, 0), (1, 0), (0, 1), (u32::MAX, 7), (7, u32::MAX)] {
+            let key = SessionKey { index: key.0, generation: key.1 };
+            assert_eq!(SessionKey::of_token(key.to_token()), key);
         }
     }
 }

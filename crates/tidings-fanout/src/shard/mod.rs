@@ -205,7 +205,9 @@ impl Shard {
         if event.token() == WAKER_TOKEN {
             return;
         }
-        let Some((key, entry)) = self.roster.at(event.token().0) else { return };
+        let key = SessionKey::of_token(event.token());
+        // The one it is about may be gone, and another in its place: work is done for a shard while it polls.
+        let Some(entry) = self.roster.get(key) else { return };
         if event.is_error() {
             return self.remove(key, CloseReason::Broken);
         }
@@ -253,8 +255,7 @@ impl Shard {
         let is_there = match &mut entry.way {
             Way::Body(outbox) => outbox.attach(key),
             Way::Direct(stream) => {
-                let token = Token(key.index as usize);
-                self.registry.register(stream, token, Interest::READABLE).is_ok()
+                self.registry.register(stream, key.to_token(), Interest::READABLE).is_ok()
             }
         };
         if !is_there {
@@ -307,7 +308,7 @@ impl Shard {
         {
             // Asked for only when it matters: else each new socket, which is writable, would wake the shard.
             let interest = Interest::READABLE | Interest::WRITABLE;
-            if let Err(error) = self.registry.reregister(stream, Token(key.index as usize), interest) {
+            if let Err(error) = self.registry.reregister(stream, key.to_token(), interest) {
                 tracing::error!(%error, "a slow reader cannot be watched and is closed");
                 return self.remove(key, CloseReason::Broken);
             }

@@ -80,12 +80,6 @@ impl Roster {
         self.entries.get_mut(key.index as usize).filter(|entry| entry.generation == key.generation)
     }
 
-    /// The session whose place is `index`, whichever it is now.
-    pub(crate) fn at(&mut self, index: usize) -> Option<(SessionKey, &mut Entry)> {
-        let entry = self.entries.get_mut(index)?;
-        Some((SessionKey { index: narrow(index), generation: entry.generation }, entry))
-    }
-
     pub(crate) fn group_of(&mut self, key: SessionKey) -> Option<&Group<SessionKey>> {
         let group = self.get(key)?.group;
         self.groups.get(group as usize)

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// No scenario takes longer: many waits, each in time, would be too long together.
-const SCENARIO_TIME_MAX: Duration = Duration::from_secs(60);
+const SCENARIO_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// A binary megabyte.
 pub(crate) const MIB: usize = 1024 * 1024;
