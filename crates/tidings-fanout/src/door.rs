@@ -101,7 +101,7 @@ impl Door {
         let waker = Waker::new(poll.registry(), WAKER_TOKEN)?;
         let mut watched = Vec::new();
         for (number, listener) in listeners.into_iter().enumerate() {
-            socket::prepare_listener(&listener, limits.socket_send_buffer_bytes)?;
+            socket::prepare_listener(&listener, &limits)?;
             let mut listener = mio::net::TcpListener::from_std(listener);
             poll.registry().register(&mut listener, Token(LISTENER_TOKEN_FIRST + number), Interest::READABLE)?;
             watched.push(listener);

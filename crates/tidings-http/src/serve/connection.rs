@@ -90,7 +90,7 @@ pub(super) async fn serve(connection: Connection, arrival: Arrival) {
     let served =
         if is_http2 { serve_http2(connection, io, permit).await } else { serve_http1(connection, io, permit).await };
     if let Err(error) = served {
-        if error.is_parse() || error.is_timeout() {
+        if error.is_parse() {
             counters.bad_heads.increment();
         }
         tracing::debug!(%error, "a connection ended with an error");
