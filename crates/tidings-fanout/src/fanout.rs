@@ -3,7 +3,7 @@
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -194,8 +194,8 @@ impl CommitListener for FanoutHandle {
     fn on_commit(&self, topic: &Topic, tail: Sequence) {
         let hash = TopicHash::of(topic.as_str());
         for shard in &*self.shards {
-            if shard.inbox.concerns(hash, tail) && !shard.try_deliver(topic, tail) {
-                shard.inbox.tell_news();
+            if shard.inbox.concerns(hash, tail) {
+                shard.deliver_or_tell(topic);
             }
         }
     }
@@ -206,21 +206,24 @@ impl ShardHandle {
     /// is awake, finds it in its inbox.
     fn join(&self, joining: Joining) {
         self.sessions.fetch_add(1, Ordering::Relaxed);
-        match self.idle_shard() {
-            Some(mut shard) => shard.join_from_outside(joining),
-            None => self.inbox.send(Message::Join(Box::new(joining))),
+        match self.shard.try_lock() {
+            Ok(mut shard) if !self.inbox.has_work() => shard.join_from_outside(joining),
+            _ => self.inbox.send(Message::Join(Box::new(joining))),
         }
     }
 
-    /// Delivers on this thread what was just committed, if the shard sleeps and few readers want it. Answers whether it
-    /// did: a publisher does not wait for a fan-out, but waking a thread costs more than one or two writes.
-    fn try_deliver(&self, topic: &Topic, tail: Sequence) -> bool {
-        self.idle_shard().is_some_and(|mut shard| shard.deliver_from_outside(topic, tail))
-    }
-
-    /// The shard itself, if it is asleep and nothing waits for it.
-    fn idle_shard(&self) -> Option<MutexGuard<'_, Shard>> {
-        let shard = self.shard.try_lock().ok()?;
-        (!self.inbox.has_work()).then_some(shard)
+    /// Delivers on this thread what was just committed, if the shard sleeps and few readers want it: a publisher does not
+    /// wait for a fan-out, but waking a thread costs more than one or two writes. Else the shard is told.
+    fn deliver_or_tell(&self, topic: &Topic) {
+        match self.shard.try_lock() {
+            Ok(mut shard) => {
+                if self.inbox.has_only_small_news() && shard.deliver_from_outside(topic) {
+                    return;
+                }
+                self.inbox.tell_big_news();
+            }
+            // Whoever has it, the shard's thread or another publisher, looks for news before it leaves.
+            Err(_) => self.inbox.tell_news(),
+        }
     }
 }

@@ -75,6 +75,10 @@ pub(crate) struct Inbox {
     is_asleep: AtomicBool,
     /// Something was committed that may concern a reader of this shard.
     has_news: AtomicBool,
+    /// It concerns so many that only the shard's own thread is to write to them.
+    has_big_news: AtomicBool,
+    /// A publisher works for the shard and looks for news once more before it leaves.
+    is_tended: AtomicBool,
     /// What the shard's readers want.
     pub(crate) interest: Interest,
     /// The shard has carried all up to here.
@@ -88,6 +92,8 @@ impl Inbox {
             waker,
             is_asleep: AtomicBool::new(false),
             has_news: AtomicBool::new(false),
+            has_big_news: AtomicBool::new(false),
+            is_tended: AtomicBool::new(false),
             interest: Interest::default(),
             carried: AtomicU64::new(0),
         }
@@ -114,13 +120,42 @@ impl Inbox {
     /// Something was committed that concerns the shard.
     pub(crate) fn tell_news(&self) {
         self.has_news.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // pairs with that of `stop_tending`: one of the two sees the other
+        if !self.is_tended.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    /// Something was committed that concerns many readers of the shard, or the shard has other work to do first.
+    pub(crate) fn tell_big_news(&self) {
+        self.has_big_news.store(true, Ordering::Relaxed);
+        self.has_news.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         self.wake();
     }
 
-    /// Was there something committed for this shard since it was asked last?
-    pub(crate) fn take_news(&self) -> bool {
-        self.has_news.load(Ordering::Relaxed) && self.has_news.swap(false, Ordering::Relaxed)
+    /// Is there nothing for the shard but commits that concern few of its readers?
+    pub(crate) fn has_only_small_news(&self) -> bool {
+        !self.has_big_news.load(Ordering::Relaxed) && self.has_no_messages()
+    }
+
+    /// Whoever calls this looks at the tail after it, and delivers up to there.
+    pub(crate) fn take_news(&self) {
+        self.has_big_news.store(false, Ordering::Relaxed);
+        self.has_news.store(false, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// A publisher works for the shard: others need not wake it.
+    pub(crate) fn start_tending(&self) {
+        self.is_tended.store(true, Ordering::Relaxed);
+    }
+
+    /// It is done. Answers whether there is nothing new.
+    pub(crate) fn stop_tending(&self) -> bool {
+        self.is_tended.store(false, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        !self.has_news.load(Ordering::Relaxed)
     }
 
     /// The shard has carried all up to `position`.
@@ -140,7 +175,11 @@ impl Inbox {
 
     /// Is there something that the shard has not taken?
     pub(crate) fn has_work(&self) -> bool {
-        self.has_news.load(Ordering::Relaxed) || self.lock().as_ref().is_none_or(|messages| !messages.is_empty())
+        self.has_news.load(Ordering::Relaxed) || !self.has_no_messages()
+    }
+
+    fn has_no_messages(&self) -> bool {
+        self.lock().as_ref().is_some_and(Vec::is_empty)
     }
 
     /// The shard says that it is about to sleep. It must look for work once more after this and before it sleeps:
@@ -153,6 +192,7 @@ impl Inbox {
     /// The shard is awake and looks for work by itself.
     pub(crate) fn stay_awake(&self) {
         self.is_asleep.store(false, Ordering::Relaxed);
+        self.is_tended.store(false, Ordering::Relaxed); // its owner has the lock, so nobody else works for it
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Vec<Message>>> {

@@ -37,6 +37,9 @@ const EVENTS_PER_POLL: usize = 1024;
 /// So many readers of a topic may be written to by its publisher's thread while the shard sleeps. More wake the shard.
 const READERS_FROM_OUTSIDE_MAX: usize = 2;
 
+/// And so often it looks again whether another publisher has come meanwhile.
+const ROUNDS_FROM_OUTSIDE_MAX: usize = 3;
+
 /// Runs a shard on this thread until it is told to stop.
 pub(crate) fn run(mut poll: Poll, shard: &Mutex<Shard>) {
     let lock = || shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,17 +163,25 @@ impl Shard {
         self.wake_if_earlier();
     }
 
-    /// On another thread, while the shard sleeps: delivers all up to `tail` if that is little work. Answers whether it
+    /// On another thread, while the shard sleeps: delivers what was committed if that is little work. Answers whether it
     /// did.
-    pub(crate) fn deliver_from_outside(&mut self, topic: &Topic, tail: Sequence) -> bool {
+    pub(crate) fn deliver_from_outside(&mut self, topic: &Topic) -> bool {
         let groups = self.roster.index.matching(topic.as_str());
         let readers: usize = groups.iter().map(|group| self.roster.groups[*group as usize].live().len()).sum();
         if readers > READERS_FROM_OUTSIDE_MAX {
             return false;
         }
         self.tick();
-        self.deliver_through(tail);
-        self.wake_if_earlier();
+        for _ in 0..ROUNDS_FROM_OUTSIDE_MAX {
+            self.inbox.start_tending();
+            self.inbox.take_news();
+            self.deliver_through(self.engine.tail());
+            if self.inbox.stop_tending() {
+                self.wake_if_earlier();
+                return true;
+            }
+        }
+        self.inbox.wake(); // others go on publishing: this one has done its part
         true
     }
 
@@ -254,9 +265,7 @@ impl Shard {
         let Some(entry) = self.roster.get(key) else { return };
         let is_there = match &mut entry.way {
             Way::Body(outbox) => outbox.attach(key),
-            Way::Direct(stream) => {
-                self.registry.register(stream, key.to_token(), Interest::READABLE).is_ok()
-            }
+            Way::Direct(stream) => self.registry.register(stream, key.to_token(), Interest::READABLE).is_ok(),
         };
         if !is_there {
             return self.remove(key, CloseReason::Gone);
