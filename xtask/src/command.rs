@@ -1,5 +1,7 @@
 //! What was asked for on the command line.
 
+use crate::bench::BenchOptions;
+
 /// The whole help text.
 pub(crate) const USAGE: &str = "\
 Usage: cargo xtask <COMMAND>
@@ -8,17 +10,26 @@ Commands:
   test   set up, lint, build and run all tests: what a change must pass
   lint   rustfmt, Clippy and cargo-deny, without set-up or tests
   setup  install what the tests need: system packages, Node.js and Python clients
+  bench  measure this hub beside others, and write the table of docs/performance.md
   help   print this text
 
 Options of test and lint:
-  --advisories  also check the advisory database (it is fetched from the network)";
+  --advisories  also check the advisory database (it is fetched from the network)
+
+Options of bench:
+  --rounds N        how often all is measured; medians are shown (default: 3)
+  --only A,B        only these servers: tidings, tidings-sync, tidings-unbudgeted, batch, limit, durable-streams, axum, nchan
+  --scenarios A,B   only these loads: fan1k, sat1k, lat1k, lat10k, many, idle, growth, topics100k, mixed, storm
+  --render          measure nothing: write the page and the chart anew from bench/results.json
+With --only or --scenarios the table is printed and no committed file is written.";
 
 /// A command with its options.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Test { advisories: bool },
     Lint { advisories: bool },
     Setup,
+    Bench(BenchOptions),
     Help,
 }
 
@@ -33,15 +44,17 @@ impl Command {
             "test" => Self::Test { advisories: false },
             "lint" => Self::Lint { advisories: false },
             "setup" => Self::Setup,
+            "bench" => Self::Bench(BenchOptions::default()),
             "help" | "--help" | "-h" => Self::Help,
             _ => return Err(format!("there is no command {name:?}")),
         };
-        for option in arguments {
+        while let Some(option) = arguments.next() {
             match (&mut command, option.as_str()) {
                 (Self::Test { advisories } | Self::Lint { advisories }, "--advisories") => {
                     *advisories = true;
                 }
                 (_, "--help" | "-h") => return Ok(Self::Help),
+                (Self::Bench(options), option) => options.take(option, &mut arguments)?,
                 _ => return Err(format!("{name} takes no {option:?}")),
             }
         }
@@ -66,6 +79,12 @@ mod tests {
         check("setup", Ok(Command::Setup));
         check("help", Ok(Command::Help));
         check("test --help", Ok(Command::Help));
+        let options =
+            BenchOptions { rounds: 1, only: vec!["tidings".to_owned(), "nchan".to_owned()], ..<_>::default() };
+        check("bench --rounds 1 --only tidings,nchan", Ok(Command::Bench(options)));
+        check("bench --rounds", Err("--rounds needs a value"));
+        check("bench --rounds 0", Err("--rounds \"0\": expected 1 to 100"));
+        check("bench --fast", Err("bench takes no \"--fast\""));
         check("", Err("a command is missing"));
         check("tset", Err("there is no command \"tset\""));
         check("test --fast", Err("test takes no \"--fast\""));

@@ -1,6 +1,6 @@
 //! The one door: `cargo xtask test` does all that a change must pass, on a fresh clone too.
 //!
-//! Decides which steps run and in what order. What a step does is in `setup`, `lint` and `suite`;
+//! Decides which steps run and in what order. What a step does is in `setup`, `lint`, `suite` and `bench`;
 //! how steps are timed and told is in `steps`.
 #![expect(
     clippy::print_stdout,
@@ -8,6 +8,7 @@
     reason = "a command-line tool speaks to the person at the keyboard"
 )]
 
+mod bench;
 mod command;
 mod lint;
 mod run;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Setup => {
             setup::all(&workspace, &mut steps);
         }
+        Command::Bench(options) => bench::all(&workspace, &options, &mut steps),
         Command::Lint { advisories } => lint::all(&workspace, advisories, &mut steps),
         Command::Test { advisories } => {
             // Without its programs and clients most of the suite would fail for one and the same reason.

@@ -11,7 +11,7 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// The cargo that runs this program, so that all steps use one toolchain.
     pub(crate) cargo: OsString,
-    /// The target folder, whichever way it was set.
+    /// See `target`.
     target: PathBuf,
 }
 
@@ -35,6 +35,11 @@ impl Workspace {
             .to_owned();
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         Ok(Self { root, cargo, target })
+    }
+
+    /// The target folder, whichever way it was set.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// Pinned clients in other languages: their manifests and the scripts that drive them.

@@ -47,7 +47,7 @@ impl Crew {
         run: RunMark,
         epoch: Instant,
     ) -> Result<Self, BenchError> {
-        let shares = plan.reader_count();
+        let shares = plan.thread_count();
         let (fault_sender, faults) = mpsc::sync_channel(shares);
         let mut crew = Self { readers: Vec::with_capacity(shares), faults };
         for share in 0..shares {

@@ -33,7 +33,7 @@ pub struct Plan {
     pub mode: Mode,
     /// The server's processes; their children count too. Default: none, and then nothing is said of CPU and memory.
     pub pids: Vec<u32>,
-    /// How many threads read. Default: `None`, half of the cores, at most 8.
+    /// How many threads read. Default: `None`, half of the cores, at most 8. In a storm the live readers have one more.
     pub readers: Option<usize>,
     /// Most connections that are being made at a time. Default: 256.
     pub connecting_max: usize,
@@ -194,6 +194,19 @@ impl Plan {
     pub(crate) fn reader_count(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.readers.unwrap_or((cores / 2).clamp(1, 8)).min(self.subscribers)
+    }
+
+    /// How many subscribers are cut and come back: the first ones.
+    pub(crate) fn client_count(&self) -> usize {
+        match &self.mode {
+            Mode::Storm(storm) => self.subscribers - storm.live_readers,
+            Mode::Fanout(_) | Mode::Idle(_) => 0,
+        }
+    }
+
+    /// How many threads read in all.
+    pub(crate) fn thread_count(&self) -> usize {
+        self.reader_count() + usize::from(self.client_count() > 0)
     }
 
     /// # Errors

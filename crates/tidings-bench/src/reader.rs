@@ -1,10 +1,12 @@
 //! A thread that owns the sockets of its share of the subscribers.
 //!
-//! Subscriber `n` belongs to thread `n mod threads`. Orders come over a channel; what was counted goes back as an answer.
+//! Orders come over a channel; what was counted goes back as an answer.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::iter::StepBy;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
@@ -103,16 +105,14 @@ struct Reader {
 /// Runs until it is told to stop or the other side has gone.
 pub(crate) fn read(parts: ReaderParts) {
     let ReaderParts { share, shares, plan, layout, poll, orders, faults, tally } = parts;
-    let clients = match &plan.mode {
-        Mode::Storm(storm) => layout.subscribers - storm.live_readers,
-        Mode::Fanout(_) | Mode::Idle(_) => 0,
-    };
+    let clients = plan.client_count();
     let seat = |number| {
         let role = if number < clients { Role::Client } else { Role::Reader };
         let connection = Connection::new(number, role, &layout, plan.verify);
         Seat { connection, stream: None, stage: Stage::Closed }
     };
-    let seats = (share..layout.subscribers).step_by(shares).map(seat).collect();
+    let numbers = share_of(share, shares, clients, layout.subscribers);
+    let seats = numbers.map(seat).collect();
     let connecting_max = (plan.connecting_max / shares).max(1);
     let mut reader = Reader {
         plan,
@@ -363,6 +363,16 @@ impl Fault {
     }
 }
 
+/// The subscribers of a thread. Where some are clients that come back, the others have the last thread for themselves: its
+/// latencies are to be the server's, not those of reading what the clients get.
+fn share_of(share: usize, shares: usize, clients: usize, all: usize) -> StepBy<Range<usize>> {
+    match (clients, shares - 1) {
+        (0, _) => (share..all).step_by(shares),
+        (_, last) if share == last => (clients..all).step_by(1),
+        (_, last) => (share..clients).step_by(last),
+    }
+}
+
 /// A socket that is being connected. Where the server is on a loopback address, each 20,000 connections come from an
 /// address of their own: a pair of addresses has only so many ports.
 fn open(server: SocketAddr, number: usize, connections: usize) -> io::Result<Socket> {
@@ -447,6 +457,20 @@ mod tests {
         assert_eq!(source_of(local, 20_000, 20_001), loopback(2));
         assert_eq!(source_of(local, 999_999, 1_000_000), loopback(50));
         assert_eq!(source_of(far, 20_000, 1_000_000), None);
+    }
+
+    #[test]
+    fn every_subscriber_has_one_thread_and_live_readers_their_own() {
+        for (shares, clients, all) in [(1, 0, 5), (3, 0, 10), (2, 4, 5), (3, 7, 10), (4, 10, 10)] {
+            let shared: Vec<Vec<_>> =
+                (0..shares).map(|share| share_of(share, shares, clients, all).collect()).collect();
+            let mut sorted = shared.concat();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..all).collect::<Vec<_>>(), "{shared:?}");
+            if clients > 0 {
+                assert_eq!(shared[shares - 1], (clients..all).collect::<Vec<_>>(), "{shared:?}");
+            }
+        }
     }
 
     #[test]

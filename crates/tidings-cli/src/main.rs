@@ -49,7 +49,7 @@ impl Command {
     fn runtime(&self) -> runtime::Builder {
         match self {
             Self::Serve(_) | Self::Demo(_) => runtime::Builder::new_multi_thread(),
-            Self::Publish(_) | Self::Tail(_) => runtime::Builder::new_current_thread(),
+            Self::Publish(_) | Self::Tail(_) | Self::Bench(_) => runtime::Builder::new_current_thread(),
         }
     }
 
@@ -59,6 +59,7 @@ impl Command {
             Self::Demo(demo) => demo.run().await,
             Self::Publish(publish) => publish.run().await,
             Self::Tail(tail) => tail.run().await,
+            Self::Bench(bench) => bench.run().await,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::report::{Report, StormReport};
 pub(super) fn run(run: &mut Run, plan: &StormPlan, tell: Teller<'_>) -> Result<Report, BenchError> {
     let connect = run.connect(tell)?;
     let everybody = run.everybody();
-    let clients = everybody.end - plan.live_readers;
+    let clients = run.plan.client_count();
     let topics = run.layout.topics as u64;
     let answered =
         |phase, total| move |_: &Crew, round: &Round| Progress { phase, done: round.answered(), total: Some(total) };

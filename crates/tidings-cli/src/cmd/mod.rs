@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod bench;
 mod demo;
 mod publish;
 mod remote;
@@ -8,6 +9,7 @@ mod tail;
 
 use clap::{Parser, Subcommand};
 
+use bench::Bench;
 use demo::Demo;
 use publish::Publish;
 use serve::Serve;
@@ -27,6 +29,7 @@ pub(crate) enum Command {
     Demo(Demo),
     Publish(Publish),
     Tail(Tail),
+    Bench(Box<Bench>),
 }
 
 const EXAMPLES: &str = "\
@@ -35,6 +38,7 @@ Examples:
   tidings serve --memory                    a hub in memory
   tidings tail default                      follow a topic of it, in another terminal
   tidings publish default 'Good news'       publish to it
+  tidings bench                             measure it, or any other server of event streams
   curl -N http://127.0.0.1:3000/events      follow without this program
   curl -d 'Good news' http://127.0.0.1:3000/events
 

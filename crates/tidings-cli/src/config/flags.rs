@@ -169,6 +169,16 @@ pub(crate) struct LimitFlags {
     )]
     pub(crate) slow_client_timeout: Duration,
 
+    /// Most bytes a shard replays in one turn before it looks at live events again; 0 for no bound
+    #[arg(
+        long,
+        env = "TIDINGS_CATCH_UP_BYTES",
+        value_name = "SIZE",
+        default_value = "1MiB",
+        value_parser = parse_size
+    )]
+    pub(crate) catch_up_bytes: usize,
+
     /// How long a stream may live, less up to 10 % so that they do not end together; 0 for ever
     #[arg(
         long,

@@ -14,3 +14,4 @@ pub(crate) use count::parse_count;
 pub(crate) use duration::parse_duration;
 pub(crate) use flags::HubFlags;
 pub(crate) use plan::{Plan, Purpose};
+pub(crate) use size::parse_size;

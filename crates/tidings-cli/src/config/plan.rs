@@ -95,6 +95,7 @@ impl Plan {
             limits: Limits {
                 event_bytes_max: limits.max_event_bytes,
                 topics_per_connection_max: limits.max_topics_per_connection,
+                catch_up_bytes_per_turn: if limits.catch_up_bytes == 0 { usize::MAX } else { limits.catch_up_bytes },
                 slow_client_timeout: unless_zero(limits.slow_client_timeout),
                 connection_lifetime: unless_zero(limits.connection_lifetime),
                 ..Limits::default()

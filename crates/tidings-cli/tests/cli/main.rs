@@ -2,6 +2,7 @@
 //!
 //! What a hub does for readers and publishers is tested in `tidings-e2e`; here is what the commands add.
 
+mod bench;
 mod demo;
 mod publish;
 mod scripted;

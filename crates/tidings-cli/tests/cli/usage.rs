@@ -8,7 +8,7 @@ use crate::{expect_all, run};
 fn help_and_version_are_results() {
     let version = run(&["--version"]).expect_code(0);
     assert_eq!(version.stdout, format!("tidings {}\n", env!("CARGO_PKG_VERSION")));
-    for command in ["serve", "demo", "publish", "tail"] {
+    for command in ["serve", "demo", "publish", "tail", "bench"] {
         let help = run(&[command, "--help"]).expect_code(0);
         expect_all(&help.stdout, &["Examples:", &format!("tidings {command}")]);
         assert_eq!(run(&["help", command]).expect_code(0).stdout, help.stdout);

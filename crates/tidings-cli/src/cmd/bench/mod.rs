@@ -5,11 +5,13 @@
 mod bar;
 mod table;
 
+use std::fmt;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use tidings_bench::{
-    Amount, BenchError, FanoutPlan, IdlePlan, Mode, Pace, Plan, PublishPlan, Server, StormPlan, SubscribePlan, Template,
+    Amount, BenchError, FanoutPlan, IdlePlan, Mode, Pace, Plan, PublishPlan, Server, StormPlan, SubscribePlan,
+    Template, TemplateError,
 };
 
 use crate::config::{parse_count, parse_duration, parse_size};
@@ -153,8 +155,8 @@ struct RequestFlags {
     publish_body: Template,
 
     /// Token to subscribe and to publish with, sent as `Authorization: Bearer`
-    #[arg(long, env = "TIDINGS_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = Token::parse)]
-    token: Option<Token>,
+    #[arg(long, env = "TIDINGS_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = Bearer::parse)]
+    token: Option<Bearer>,
 }
 
 #[derive(Args, Debug)]
@@ -192,7 +194,7 @@ impl Bench {
     /// A [`Failure`] when the flags do not go together, or nothing could be measured.
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let json = self.json;
-        let plan = self.into_plan()?;
+        let plan = self.into_plan();
         let measured = tokio::task::spawn_blocking(move || {
             let mut bar = Bar::default();
             let report = tidings_bench::run(&plan, |progress| bar.show(progress));
@@ -208,15 +210,12 @@ impl Bench {
         Ok(())
     }
 
-    fn into_plan(self) -> Result<Plan, Failure> {
+    fn into_plan(self) -> Plan {
         let Self { server, load, other, requests, measuring, json: _ } = self;
         let mode = mode(&load, &other);
         let mut plan = Plan::new(server);
-        let bearer = requests.token.map(|token| authorization(&token)).transpose()?;
-        let with_token = |mut headers: Vec<Template>| {
-            headers.extend(bearer.clone());
-            headers
-        };
+        let bearer = requests.token.map(|Bearer(header)| header);
+        let with_token = |headers: Vec<Template>| headers.into_iter().chain(bearer.clone()).collect();
         plan.subscribe = SubscribePlan {
             path: requests.subscribe,
             each: requests.subscribe_each,
@@ -229,7 +228,7 @@ impl Bench {
             headers: with_token(requests.publish_header),
             body: requests.publish_body,
         };
-        Ok(Plan {
+        Plan {
             subscribers: load.subscribers,
             topics: load.topics,
             groups: load.groups,
@@ -242,7 +241,7 @@ impl Bench {
             timeout: measuring.timeout,
             verify: measuring.verify,
             ..plan
-        })
+        }
     }
 }
 
@@ -275,9 +274,22 @@ fn mode(load: &LoadFlags, other: &OtherModeFlags) -> Mode {
     })
 }
 
-fn authorization(token: &Token) -> Result<Template, Failure> {
-    let header = format!("Authorization: {}", token.header_text());
-    header.parse().map_err(|error| Failure::usage(format!("the token cannot be sent: {error}")))
+/// The header that carries a token.
+#[derive(Clone)]
+struct Bearer(Template);
+
+impl Bearer {
+    fn parse(raw: &str) -> Result<Self, String> {
+        Token::parse(raw)?;
+        let header = format!("Authorization: Bearer {raw}");
+        header.parse().map(Self).map_err(|error: TemplateError| error.to_string())
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer(…)")
+    }
 }
 
 /// A plan that cannot be carried out is wrong usage; all else happened while running.
@@ -340,7 +352,7 @@ mod tests {
 
     fn plan(flags: &str) -> Plan {
         let line = Line::try_parse_from(["bench"].into_iter().chain(flags.split_whitespace()));
-        line.expect(flags).bench.into_plan().unwrap_or_else(|failure| panic!("{flags}: {failure}"))
+        line.expect(flags).bench.into_plan()
     }
 
     #[test]
@@ -350,16 +362,19 @@ mod tests {
             assert!(is_wanted(&mode), "{flags}: {mode:?}");
         };
         check("", |mode| matches!(mode, Mode::Fanout(plan) if plan.amount == Amount::Events(1_000)));
-        check("--rate 20 --publishers 3", |mode| {
-            matches!(mode, Mode::Fanout(plan) if plan.pace == Pace::Rate(20.0) && plan.publishers == 3)
-        });
-        check("--duration 2s", |mode| {
-            matches!(mode, Mode::Fanout(plan) if plan.amount == Amount::For(Duration::from_secs(2)))
-        });
+        check(
+            "--rate 20 --publishers 3",
+            |mode| matches!(mode, Mode::Fanout(plan) if plan.pace == Pace::Rate(20.0) && plan.publishers == 3),
+        );
+        check(
+            "--duration 2s",
+            |mode| matches!(mode, Mode::Fanout(plan) if plan.amount == Amount::For(Duration::from_secs(2))),
+        );
         check("--idle --hold 1s", |mode| matches!(mode, Mode::Idle(plan) if plan.hold == Duration::from_secs(1)));
-        check("--storm --behind 7", |mode| {
-            matches!(mode, Mode::Storm(plan) if plan.events_behind == 7 && plan.publishers == 8)
-        });
+        check(
+            "--storm --behind 7",
+            |mode| matches!(mode, Mode::Storm(plan) if plan.events_behind == 7 && plan.publishers == 8),
+        );
     }
 
     #[test]

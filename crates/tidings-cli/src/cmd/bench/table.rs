@@ -49,10 +49,7 @@ impl Table {
 
     fn latency(&mut self, name: &str, latency: Option<&LatencyMs>) {
         if let Some(LatencyMs { p50, p90, p99, p999, max }) = latency {
-            self.row(
-                name,
-                &format!("p50 {p50:.2}   p90 {p90:.2}   p99 {p99:.2}   p99.9 {p999:.2}   max {max:.2} ms"),
-            );
+            self.row(name, &format!("p50 {p50:.2}   p90 {p90:.2}   p99 {p99:.2}   p99.9 {p999:.2}   max {max:.2} ms"));
         }
     }
 
@@ -82,7 +79,8 @@ impl Table {
 
     fn storm(&mut self, storm: &StormReport) {
         let StormReport { clients, caught_up, seconds, retries, .. } = storm;
-        let all = format!("{} of {} in {seconds:.2} s   {} retries", count(*caught_up), count(*clients), count(*retries));
+        let all =
+            format!("{} of {} in {seconds:.2} s   {} retries", count(*caught_up), count(*clients), count(*retries));
         self.row("caught up", &all);
         self.latency("  each", storm.catch_up_ms.as_ref());
         self.latency("live before", storm.live_before_ms.as_ref());
@@ -112,9 +110,8 @@ impl Table {
         self.row("delivered", &numbers);
         let DeliveryReport { lost, duplicated, out_of_order, closed, .. } = deliveries;
         let [lost, duplicated, out_of_order, closed] = [lost, duplicated, out_of_order, closed].map(|n| count(*n));
-        let faults = format!(
-            "{lost} lost   {duplicated} duplicated   {out_of_order} out of order   {closed} streams ended"
-        );
+        let faults =
+            format!("{lost} lost   {duplicated} duplicated   {out_of_order} out of order   {closed} streams ended");
         self.row("  of them", &faults);
         if !is_storm {
             self.latency("  latency", deliveries.latency_ms.as_ref());
@@ -187,7 +184,11 @@ fn count(number: u64) -> String {
     text
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, far below 2^64 and never negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count, far below 2^64 and never negative"
+)]
 fn rounded(number: f64) -> String {
     count(number.round() as u64)
 }
@@ -217,7 +218,10 @@ mod tests {
         table.verify(&good);
         table.verify(&VerifyReport { id_shared: 3, ..good });
         let lines: Vec<_> = table.text.lines().collect();
-        let want = ["ids           5,000 events decoded, each with an id of its own", "ids           5,000 events decoded   3 share their id"];
+        let want = [
+            "ids           5,000 events decoded, each with an id of its own",
+            "ids           5,000 events decoded   3 share their id",
+        ];
         assert_eq!(lines, want);
     }
 
@@ -238,6 +242,9 @@ mod tests {
             storm: None,
         };
         let text = of(&report, &plan);
-        assert!(text.contains("1,000 subscribers of 1 topic, 1 publisher at full speed") && text.contains("--pid"), "{text}");
+        assert!(
+            text.contains("1,000 subscribers of 1 topic, 1 publisher at full speed") && text.contains("--pid"),
+            "{text}"
+        );
     }
 }
