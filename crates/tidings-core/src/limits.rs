@@ -63,8 +63,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// Most bytes that one write to a group carries; a larger single event goes alone. Default: 64 KiB.
     pub batch_bytes_max: usize,
-    /// Most bytes pinned by half-written buffers in one shard. At the limit the session that would pin more is closed
-    /// (`lagged`). Default: 64 MiB.
+    /// Most bytes pinned by half-written buffers in one shard. At the limit the session that has taken nothing for
+    /// longest is closed (`lagged`). Default: 64 MiB.
     pub pinned_bytes_max: usize,
     /// Most bytes a shard replays in one turn before it looks at live events again. Default: 1 MiB.
     pub catch_up_bytes_per_turn: usize,

@@ -145,6 +145,11 @@ impl Session {
         self.pending.as_ref().map_or(0, |bytes| bytes.len())
     }
 
+    /// Since when it has taken no byte while there was something for it.
+    pub fn stalled_since(&self) -> Option<Tick> {
+        self.stalled_since
+    }
+
     /// What is to be written before anything else.
     pub fn pending(&self) -> Option<&Bytes> {
         self.pending.as_deref()

@@ -330,9 +330,11 @@ impl Shard {
         if let (Some(slot), None) = (slot, slot_after) {
             self.roster.leave_live(key, slot, &self.counters);
         }
-        if pinned_after > pinned && self.pinned_bytes > self.options.limits.pinned_bytes_max {
-            // It holds half a frame, so nothing more can be said to it.
-            return self.remove(key, CloseReason::Lagged);
+        while pinned_after > pinned && self.pinned_bytes > self.options.limits.pinned_bytes_max {
+            // Those who have taken nothing for longest make room: each holds half a frame, so nothing more can be said
+            // to it. One that is only busy with a large event is not among them.
+            let Some(slowest) = self.roster.longest_stalled() else { break };
+            self.remove(slowest, CloseReason::Lagged);
         }
         self.schedule(key);
     }

@@ -90,6 +90,13 @@ impl Roster {
         self.entries.iter().map(key).collect()
     }
 
+    /// Who has taken nothing for longest, of those who pin something. Cost: a look at every session.
+    pub(crate) fn longest_stalled(&self) -> Option<SessionKey> {
+        let pins = self.entries.iter().filter(|(_, entry)| entry.session.pinned_bytes() > 0);
+        let (index, entry) = pins.min_by_key(|(_, entry)| entry.session.stalled_since().unwrap_or(Tick::NEVER))?;
+        Some(SessionKey { index: narrow(index), generation: entry.generation })
+    }
+
     // ## CatchingUp => Live
     pub(crate) fn join_live(&mut self, key: SessionKey, counters: &Counters) {
         let Some(entry) = self.entries.get_mut(key.index as usize) else { return };
