@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -48,9 +48,33 @@ pub(crate) fn start(flags: &LogFlags) {
 }
 
 fn parse_level(raw: &str) -> Result<Targets, String> {
-    raw.parse().map_err(|error| {
-        format!(
-            "{error}; expected off, error, warn, info, debug or trace, or these by part as in `info,tidings_http=debug`"
-        )
-    })
+    const EXPECTED: &str =
+        "expected off, error, warn, info, debug or trace, or these by part as in `info,tidings_http=debug`";
+    // A word alone would be taken for the name of a part: a misspelt level must not silence the log.
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    if let Some(word) = raw.split(',').find(|word| !word.contains('=') && !is_level(word)) {
+        return Err(format!("{word:?} is no level; {EXPECTED}"));
+    }
+    raw.parse().map_err(|error| format!("{error}; {EXPECTED}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(raw: &str, is_good: bool) {
+        assert_eq!(parse_level(raw).is_ok(), is_good, "{raw:?}: {:?}", parse_level(raw));
+    }
+
+    #[test]
+    fn a_misspelt_level_is_refused() {
+        check("info", true);
+        check("off", true);
+        check("info,tidings_http=debug", true);
+        check("tidings=trace", true);
+        check("inof", false);
+        check("", false);
+        check("warn,nonsense", false);
+        check("tidings=loud", false);
+    }
 }

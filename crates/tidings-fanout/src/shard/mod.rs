@@ -1,16 +1,17 @@
 //! A shard: one thread that owns sockets, groups and deadlines, and carries all that was committed to its sessions.
 //!
 //! A turn of it: what sockets and others say, what was committed since (`live`), who is behind (`replay`), what is due
-//! (`deadlines`). It sleeps only when none of these has anything to do.
+//! (`deadlines`). It sleeps only when none of these has anything to do; then others may work for it (`outside`).
 
 mod deadlines;
 mod live;
+mod outside;
 mod replay;
 mod roster;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,7 +20,6 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token};
 use tidings_core::session::{Next, Pace, Session, Tick};
 use tidings_core::{CloseReason, Counters, Dialect, Engine, Record, Sequence, Timestamp};
-use tidings_topic::Topic;
 use tidings_wire::{COMMENT, Chunk, LAST_CHUNK, encode_retry};
 
 use self::deadlines::Timers;
@@ -34,12 +34,6 @@ use crate::way::Way;
 pub(crate) const WAKER_TOKEN: Token = Token(usize::MAX);
 
 const EVENTS_PER_POLL: usize = 1024;
-/// So many readers of a topic may be written to by its publisher's thread while the shard sleeps. More wake the shard.
-const READERS_FROM_OUTSIDE_MAX: usize = 2;
-
-/// And so often it looks again whether another publisher has come meanwhile.
-const ROUNDS_FROM_OUTSIDE_MAX: usize = 3;
-
 /// Runs a shard on this thread until it is told to stop.
 pub(crate) fn run(mut poll: Poll, shard: &Mutex<Shard>) {
     let lock = || shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,49 +142,6 @@ impl Shard {
         self.replay();
         self.on_deadlines();
         true
-    }
-
-    /// On another thread, while the shard sleeps: takes a session in.
-    pub(crate) fn join_from_outside(&mut self, joining: Joining) {
-        self.tick();
-        self.deliver_through(self.engine.tail());
-        self.on_join(joining);
-        if self.roster.take_is_wider() {
-            // As before a sleep: a publisher that committed before it could see the new topic has not told us.
-            fence(Ordering::SeqCst);
-            self.deliver_through(self.engine.tail());
-        }
-        self.wake_if_earlier();
-    }
-
-    /// On another thread, while the shard sleeps: delivers what was committed if that is little work. Answers whether it
-    /// did.
-    pub(crate) fn deliver_from_outside(&mut self, topic: &Topic) -> bool {
-        let groups = self.roster.index.matching(topic.as_str());
-        let readers: usize = groups.iter().map(|group| self.roster.groups[*group as usize].live().len()).sum();
-        if readers > READERS_FROM_OUTSIDE_MAX {
-            return false;
-        }
-        self.tick();
-        for _ in 0..ROUNDS_FROM_OUTSIDE_MAX {
-            self.inbox.start_tending();
-            self.inbox.take_news();
-            self.deliver_through(self.engine.tail());
-            if self.inbox.stop_tending() {
-                self.wake_if_earlier();
-                return true;
-            }
-        }
-        self.inbox.wake(); // others go on publishing: this one has done its part
-        true
-    }
-
-    /// The shard's thread must not sleep longer than what was done for it allows.
-    fn wake_if_earlier(&self) {
-        let due = self.timers.next_due().unwrap_or(Tick::NEVER);
-        if due < self.sleeps_until || !self.runnable.is_empty() {
-            self.inbox.wake();
-        }
     }
 
     fn time_to_sleep(&mut self) -> Option<Duration> {

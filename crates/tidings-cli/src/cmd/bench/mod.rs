@@ -310,8 +310,8 @@ fn told(error: BenchError) -> Failure {
 }
 
 const EXAMPLES: &str = "\
-Paths, headers and bodies have places: {t} is the number of the topic, {i} that of the connection, {n} that of the event, \
-{payload} the payload; {t%50} is a remainder, {t/50} a quotient.
+Paths, headers and bodies have places: {t} is the number of the topic, {i} that of the connection, \
+n in braces that of the event, {payload} the payload; {t%50} is a remainder, {t/50} a quotient.
 
 Examples:
   tidings bench --subscribers 1000 --pid 4242
