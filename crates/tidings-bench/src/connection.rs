@@ -277,7 +277,7 @@ mod tests {
     }
 
     fn layout() -> Layout {
-        Layout { subscribers: 4, topics: 2, groups: 2, publishers: 1 }
+        Layout { subscribers: 4, topics: 2, groups: 2, publishers: 1, apart_from: 4 }
     }
 
     fn payload(topic: u32, sequence: u32, due: Duration) -> String {

@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn an_event_that_was_refused_is_not_expected() {
-        let layout = Layout { subscribers: 5, topics: 2, groups: 2, publishers: 2 };
+        let layout = Layout { subscribers: 5, topics: 2, groups: 2, publishers: 2, apart_from: 5 };
         let mut ledger = Ledger::default();
         ledger.add_publisher(vec![3, 1], [(0, 1)].into_iter());
         ledger.add_publisher(vec![0, 2], std::iter::empty());

@@ -108,7 +108,9 @@ pub struct IdlePlan {
 /// All come back at once.
 ///
 /// The clients connect, get one event of each topic and are cut. `events_behind` events are published while they are away. Then
-/// all come back with the id they saw last, while the live readers go on reading what is published at `live_rate`.
+/// all come back with the id they saw last, while the live readers go on reading what is published at `live_rate` to a topic
+/// of their own, the one after the last: were it the same, the clients would get it too, and a server could be too slow for
+/// the live events and never be done with the storm.
 #[derive(Clone, Debug)]
 pub struct StormPlan {
     /// How many readers are not cut. They are among the subscribers, the last ones. Default: 100.

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::TcpStream;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -55,6 +56,7 @@ struct Shared {
     /// Begins after the events of earlier rounds.
     next_event: AtomicU64,
     first_event: u64,
+    topics: Range<usize>,
     amount: Amount,
     pace: Pace,
     stop: AtomicBool,
@@ -80,7 +82,8 @@ impl Publishers {
     pub(crate) fn new(plan: &Arc<Plan>, run: RunMark, epoch: Instant) -> Self {
         let publisher = |number| Publisher {
             number: u16::try_from(number).expect("a plan has at most 4,096 publishers"),
-            used: vec![0; plan.topics],
+            // The one more is the topic of those that are apart.
+            used: vec![0; plan.topics + 1],
             refused: Vec::new(),
             stream: None,
             payload: vec![b'x'; plan.payload_bytes],
@@ -92,11 +95,11 @@ impl Publishers {
         Self { plan: Arc::clone(plan), run, epoch, idle, begun: 0 }
     }
 
-    /// Begins a round with all publishers.
+    /// Begins a round with all publishers, in which these topics take turns.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn begin(&mut self, amount: Amount, pace: Pace) -> Result<Round, BenchError> {
+    pub(crate) fn begin(&mut self, topics: Range<usize>, amount: Amount, pace: Pace) -> Result<Round, BenchError> {
         let shared = Arc::new(Shared {
             plan: Arc::clone(&self.plan),
             run: self.run,
@@ -104,6 +107,7 @@ impl Publishers {
             began: Instant::now(),
             next_event: AtomicU64::new(self.begun),
             first_event: self.begun,
+            topics,
             amount,
             pace,
             stop: AtomicBool::new(false),
@@ -245,7 +249,8 @@ impl Publisher {
     /// Writes the whole request into its buffer; gives its topic and sequence number.
     fn write_request(&mut self, shared: &Shared, event: u64, due: Instant) -> (u32, u32) {
         let plan = &shared.plan;
-        let topic_at = usize::try_from(event % plan.topics as u64).expect("less than the number of topics");
+        let turn = event % shared.topics.len() as u64;
+        let topic_at = shared.topics.start + usize::try_from(turn).expect("less than the number of topics");
         let topic = u32::try_from(topic_at).expect("a plan's topics have numbers of 32 bits");
         let sequence = self.used[topic_at];
         self.used[topic_at] += 1;

@@ -32,7 +32,7 @@ pub(crate) enum Order {
     /// Connect all that are not connected. Those that have an id name it.
     Connect,
     /// Begin to read the ids of the clients.
-    LearnIds,
+    LearnIds(SyncSender<()>),
     /// Cut the clients; answers how many had no id.
     Cut(SyncSender<u64>),
     /// What the clients have missed counts until they have caught up; the time counts from now.
@@ -172,7 +172,10 @@ impl Reader {
                 let closed = self.seats.iter().enumerate().filter(|(_, seat)| seat.stage == Stage::Closed);
                 self.queue.extend(closed.map(|(at, _)| at));
             }
-            Order::LearnIds => self.clients().for_each(|seat| seat.connection.learn_ids()),
+            Order::LearnIds(answer) => {
+                self.clients().for_each(|seat| seat.connection.learn_ids());
+                let _ = answer.send(());
+            }
             Order::Cut(answer) => {
                 let verify = self.plan.verify;
                 let mut without_id = 0;

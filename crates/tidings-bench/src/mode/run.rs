@@ -99,7 +99,7 @@ impl Run {
         mark.zip(self.processes.cpu()).map(|(before, after)| before.until(&after))
     }
 
-    /// Publishes and waits until it is published; whatever is left when the time is over stays unpublished.
+    /// Publishes to the shared topics and waits until it is published; whatever is left when the time is over stays unpublished.
     pub(super) fn publish(
         &mut self,
         amount: Amount,
@@ -107,7 +107,7 @@ impl Run {
         tell: Teller<'_>,
         progress: impl Fn(&Crew, &Round) -> Progress,
     ) -> Result<RoundCount, BenchError> {
-        let round = self.publishers.begin(amount, pace)?;
+        let round = self.publishers.begin(self.layout.shared_topics(), amount, pace)?;
         let deadline = round.began() + planned_time(amount, pace) + self.plan.timeout;
         self.crew.wait(deadline, tell, |crew| (progress(crew, &round), round.is_over()))?;
         round.stop();

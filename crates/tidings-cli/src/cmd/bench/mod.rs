@@ -106,7 +106,7 @@ struct OtherModeFlags {
     #[arg(long, value_name = "N", default_value = "1000", requires = "storm", value_parser = parse_count)]
     behind: usize,
 
-    /// How many of the subscribers are not cut, with --storm
+    /// How many of the subscribers are not cut and read a topic of their own, the one after the last, with --storm
     #[arg(long, value_name = "N", default_value = "100", requires = "storm")]
     live: usize,
 
