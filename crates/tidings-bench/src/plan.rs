@@ -35,7 +35,8 @@ pub struct Plan {
     pub pids: Vec<u32>,
     /// How many threads read. Default: `None`, half of the cores, at most 8. In a storm the live readers have one more.
     pub readers: Option<usize>,
-    /// Most connections that are being made at a time. Default: 256.
+    /// Most connections that are being made at a time. Default: 100, for many servers let only 128 wait to be accepted; beyond
+    /// that the kernel drops them, and they come a second later or are reset.
     pub connecting_max: usize,
     /// How long the server may come to rest after the subscribers have connected, before its memory is measured.
     /// Default: 500 ms.
@@ -166,7 +167,7 @@ impl Plan {
             mode: Mode::Fanout(FanoutPlan::default()),
             pids: Vec::new(),
             readers: None,
-            connecting_max: 256,
+            connecting_max: 100,
             settle: Duration::from_millis(500),
             timeout: Duration::from_mins(1),
             quiet: Duration::from_secs(5),

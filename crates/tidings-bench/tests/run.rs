@@ -102,6 +102,23 @@ fn a_rate_and_a_time_decide_how_much_is_published() {
     assert!(publish.seconds > 0.190, "the last one is due after 195 ms: {publish:?}");
 }
 
+/// Coordinated omission: a publisher that is held up sends late, and what waited meanwhile is as late as it waited.
+#[test]
+fn latency_counts_from_the_time_an_event_was_due() {
+    let mut plan = plan(&TestServer::start(Fault::None));
+    // All are due within 2 ms, and one publisher is far from done by then.
+    let (amount, pace) = (Amount::Events(2_000), Pace::Rate(1_000_000.0));
+    plan.mode = Mode::Fanout(FanoutPlan { publishers: 1, amount, pace, warm_up: Duration::ZERO });
+    let report = report(&plan);
+    let publish = report.publish.expect("events were published");
+    let took_ms = publish.seconds * 1_000.0;
+    assert!(took_ms > 4.0, "an answer takes more than 2 µs: {publish:?}");
+    let answer = publish.latency_ms.expect("answers");
+    assert!(answer.max >= (took_ms - 2.0) * 0.99, "the last one waited for all others: {publish:?}");
+    let delivery = report.deliveries.expect("deliveries").latency_ms.expect("deliveries");
+    assert!(delivery.p50 >= took_ms * 0.1, "half of them waited for many others: {delivery:?} of {took_ms} ms");
+}
+
 #[test]
 fn a_group_listens_to_many_topics() {
     let server = TestServer::start(Fault::None);

@@ -174,8 +174,8 @@ struct MeasuringFlags {
     #[arg(long, value_name = "N", value_parser = parse_count)]
     readers: Option<usize>,
 
-    /// Most connections that are being made at a time
-    #[arg(long, value_name = "N", default_value = "256", value_parser = parse_count)]
+    /// Most connections that are being made at a time; many servers let only 128 wait to be accepted
+    #[arg(long, value_name = "N", default_value = "100", value_parser = parse_count)]
     connecting: usize,
 
     /// How long the server may come to rest after all have connected
