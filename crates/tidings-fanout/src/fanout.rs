@@ -3,7 +3,7 @@
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ impl Fanout {
             shards.push(ShardHandle { inbox, shard, sessions });
         }
         let handle = FanoutHandle { shards: shards.into(), next: Arc::new(AtomicUsize::new(0)) };
-        engine.listen(Arc::new(handle.clone()));
+        engine.listen(Arc::new(CommitsToShards(Arc::downgrade(&handle.shards))));
         Ok(Self { handle, threads: Mutex::new(threads) })
     }
 
@@ -190,10 +190,14 @@ fn greet(mut stream: mio::net::TcpStream, head: &[u8], subscription: Subscriptio
     Some(Joining { way: Way::Direct(stream), opening, subscription, permit: Some(permit) })
 }
 
-impl CommitListener for FanoutHandle {
+/// Tells the shards of commits for as long as they are there. It does not keep them: they keep the engine.
+struct CommitsToShards(Weak<[ShardHandle]>);
+
+impl CommitListener for CommitsToShards {
     fn on_commit(&self, topic: &Topic, tail: Sequence) {
+        let Some(shards) = self.0.upgrade() else { return };
         let hash = TopicHash::of(topic.as_str());
-        for shard in &*self.shards {
+        for shard in &*shards {
             if shard.inbox.concerns(hash, tail) {
                 shard.deliver_or_tell(topic);
             }

@@ -262,6 +262,15 @@ impl Shard {
         let (slot, pinned) = (entry.session.slot(), entry.session.pinned_bytes());
         let was_blocked = entry.session.is_blocked();
         change(&mut entry.session);
+        let (slot_after, pinned_after) = (entry.session.slot(), entry.session.pinned_bytes());
+        self.pinned_bytes = self.pinned_bytes - pinned + pinned_after;
+        self.counters.pinned_bytes.add(pinned_after as u64);
+        self.counters.pinned_bytes.subtract(pinned as u64);
+        if let (Some(slot), None) = (slot, slot_after) {
+            self.roster.leave_live(key, slot, &self.counters);
+        }
+        // After the accounts above, which a removal relies on.
+        let Some(entry) = self.roster.get(key) else { return };
         if entry.session.is_blocked()
             && !was_blocked
             && let Way::Direct(stream) = &mut entry.way
@@ -272,14 +281,6 @@ impl Shard {
                 tracing::error!(%error, "a slow reader cannot be watched and is closed");
                 return self.remove(key, CloseReason::Broken);
             }
-        }
-        let Some(entry) = self.roster.get(key) else { return };
-        let (slot_after, pinned_after) = (entry.session.slot(), entry.session.pinned_bytes());
-        self.pinned_bytes = self.pinned_bytes - pinned + pinned_after;
-        self.counters.pinned_bytes.add(pinned_after as u64);
-        self.counters.pinned_bytes.subtract(pinned as u64);
-        if let (Some(slot), None) = (slot, slot_after) {
-            self.roster.leave_live(key, slot, &self.counters);
         }
         while pinned_after > pinned && self.pinned_bytes > self.options.limits.pinned_bytes_max {
             // Those who have taken nothing for longest make room: each holds half a frame, so nothing more can be said
