@@ -231,3 +231,22 @@ impl ShardHandle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidings_core::{Epoch, MemoryEngine, MemoryOptions};
+
+    use super::*;
+
+    /// The engine kept the shards, which keep the engine: a hub that was dropped stayed for ever.
+    #[test]
+    fn shards_that_are_dropped_leave_the_engine_alone() {
+        let memory = MemoryEngine::new(Epoch::from_unix_micros(0), MemoryOptions::default());
+        let engine: Arc<dyn Engine> = Arc::new(memory);
+        let options = FanoutOptions { shards: 2, ..FanoutOptions::default() };
+        let fanout = Fanout::start(&engine, &Arc::default(), &options).expect("there are threads");
+        assert_eq!(Arc::strong_count(&engine), 3, "each shard has it");
+        drop(fanout);
+        assert_eq!(Arc::strong_count(&engine), 1);
+    }
+}
