@@ -46,8 +46,12 @@ pub trait Engine: Send + Sync + 'static {
     /// [`Behind`] when records after `after` are no longer at hand: they must be read by [`Engine::read`].
     fn committed(&self, after: Sequence, bytes_max: usize, out: &mut Vec<Arc<Record>>) -> Result<Sequence, Behind>;
 
-    /// Reads a page of history for some topics. Never blocks on a disk.
-    fn read(&self, request: &ReadRequest<'_>) -> Read;
+    /// Reads a page of history for some topics. Never blocks on a disk: what is not at hand is [`Read::Elsewhere`].
+    fn read(&self, request: &ReadRequest) -> Read;
+
+    /// Reads a page of history that is not at hand, and calls `done` with it, never with [`Read::Elsewhere`]: at once, or
+    /// later on a thread of the engine's. Each call is answered once, also when the engine ends meanwhile.
+    fn fetch(&self, request: ReadRequest, done: Fetched);
 
     /// Finds where a reader goes on from.
     ///
@@ -73,13 +77,30 @@ pub trait Engine: Send + Sync + 'static {
 
     /// How full it is at `now`.
     fn usage(&self, now: Timestamp) -> EngineUsage;
+
+    /// Can it take publications now?
+    ///
+    /// # Errors
+    /// [`EngineError`] says why not.
+    fn health(&self) -> Result<(), EngineError>;
+
+    /// Takes no more, and answers once all that it took is as safe as it will be. What comes after is refused with
+    /// [`EngineError::Closed`]; what is at hand can still be read.
+    fn close(&self) -> EngineFuture<'_, ()>;
 }
+
+/// What is done with a page that was fetched.
+pub type Fetched = Box<dyn FnOnce(Result<Read, EngineError>) + Send>;
 
 /// Somebody who wants to know of commits: shards that may sleep.
 pub trait CommitListener: Send + Sync {
     /// `topic` got a record, and all up to `tail` is committed. Must be quick: it runs before the publisher has its
     /// answer.
     fn on_commit(&self, topic: &Topic, tail: Sequence);
+
+    /// These topics, each once, got records at once, and all up to `tail` is committed: others wait behind this commit,
+    /// so nothing is to be delivered on this thread.
+    fn on_group_commit(&self, topics: &[Topic], tail: Sequence);
 }
 
 /// What became of a publication.
@@ -136,6 +157,20 @@ pub enum EngineError {
     /// It is being shut down.
     #[error("the hub is shutting down")]
     Closed,
+    /// There is no room where the history is stored; what is stored stays readable, and publishing goes on once there is
+    /// room again.
+    #[error("there is no room to store events: {cause}")]
+    NoRoom {
+        /// What the system said.
+        cause: Arc<str>,
+    },
+    /// The store failed in a way after which nothing that is written can be relied on. It takes nothing more until it is
+    /// opened anew.
+    #[error("the store has failed and takes no more events: {cause}")]
+    Failed {
+        /// What failed, and with what.
+        cause: Arc<str>,
+    },
 }
 
 /// A reader of commits asked for records that are no longer at hand.
@@ -148,9 +183,9 @@ pub struct Behind {
 
 /// A question for a page of history.
 #[derive(Clone, Debug)]
-pub struct ReadRequest<'a> {
+pub struct ReadRequest {
     /// The topics.
-    pub selectors: &'a SelectorSet,
+    pub selectors: SelectorSet,
     /// Only records after this place.
     pub after: Sequence,
     /// Only records up to and with this place.
@@ -187,6 +222,8 @@ pub enum Read {
     /// Something of these topics after the place was trimmed. (What a deletion dropped is left out without this: its
     /// publisher wanted nobody to read it.)
     Expired,
+    /// It is not at hand: [`Engine::fetch`] reads it.
+    Elsewhere,
 }
 
 /// How full an engine is.

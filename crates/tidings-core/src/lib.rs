@@ -8,6 +8,7 @@ pub mod counters;
 pub mod engine;
 pub mod grants;
 pub mod group;
+pub mod history;
 pub mod limits;
 pub mod memory;
 pub mod phase;
@@ -24,10 +25,13 @@ pub mod window;
 
 pub use close::CloseReason;
 pub use counters::Counters;
-pub use engine::{AppendError, Appended, CommitListener, Engine, EngineError, Page, Read, ReadLimit, ReadRequest};
+pub use engine::{
+    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Fetched, Page, Read,
+    ReadLimit, ReadRequest,
+};
 pub use grants::Grants;
 pub use group::{Dialect, GroupSpec, TypeFilter};
-pub use limits::{HistoryLimits, Limits};
+pub use limits::{HistoryLimits, Limits, TopicBounds};
 pub use memory::{MemoryEngine, MemoryOptions};
 pub use phase::Phase;
 pub use position::{Epoch, Position, Sequence};

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use tidings_topic::Selector;
+
+use crate::record::{RECORD_OVERHEAD_BYTES, Record};
+
 /// A binary kilobyte.
 pub const KIB: usize = 1024;
 /// A binary megabyte.
@@ -12,10 +16,15 @@ pub const MIB: usize = 1024 * KIB;
 pub struct HistoryLimits {
     /// Most events kept. Default: no limit of its own.
     pub events_max: Option<u64>,
-    /// Most bytes kept: encoded events and [`crate::record::RECORD_OVERHEAD_BYTES`] for each. Default in memory: 64 MiB.
+    /// Most bytes kept: encoded events and [`HistoryLimits::record_overhead_bytes`] for each. Default in memory: 64 MiB.
     pub bytes_max: usize,
+    /// What a record counts for beside its encoded bytes: its entries in the indices. Default: what it is in memory.
+    pub record_overhead_bytes: usize,
     /// How long an event is kept. Default in memory: no limit of its own.
     pub age_max: Option<Duration>,
+    /// Narrower bounds for some topics. The first whose selector selects a topic holds for it, and for each such topic by
+    /// itself. Default: none. Cost: 32 bytes for each event kept under one of them.
+    pub topic_bounds: Vec<TopicBounds>,
     /// Most bytes of events beyond these bounds that stay at hand for readers that are just being given them live; nobody
     /// is replayed them. Beyond it they are freed. Default: 4 MiB, so that a burst passes through a short history whole.
     pub trimmed_bytes_max: usize,
@@ -30,12 +39,34 @@ pub struct HistoryLimits {
     pub idempotency_window: Duration,
 }
 
+impl HistoryLimits {
+    /// What a record counts for against the history's bytes.
+    pub fn cost_bytes(&self, record: &Record) -> usize {
+        record.chunk.wire().len() + self.record_overhead_bytes
+    }
+}
+
+/// How much of each of some topics is kept: a `[[history]]` table. `None`: no bound of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicBounds {
+    /// The topics that it holds for.
+    pub topics: Selector,
+    /// Most events kept of each.
+    pub events_max: Option<u64>,
+    /// Most bytes kept of each.
+    pub bytes_max: Option<usize>,
+    /// How long their events are kept.
+    pub age_max: Option<Duration>,
+}
+
 impl Default for HistoryLimits {
     fn default() -> Self {
         Self {
             events_max: None,
             bytes_max: 64 * MIB,
+            record_overhead_bytes: RECORD_OVERHEAD_BYTES,
             age_max: None,
+            topic_bounds: Vec::new(),
             trimmed_bytes_max: 4 * MIB,
             marks_max: 100_000,
             ended_topics_max: 100_000,

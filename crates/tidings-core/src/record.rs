@@ -7,7 +7,7 @@ use crate::position::{Position, Sequence};
 use crate::publication::Publication;
 use crate::time::Timestamp;
 
-/// What a record costs beside its encoded bytes: itself, its entries in the indices. Unit: bytes.
+/// What a record costs in memory beside its encoded bytes: itself, its entries in the indices. Unit: bytes.
 pub const RECORD_OVERHEAD_BYTES: usize = 320;
 
 /// What a record is for its readers.
@@ -97,11 +97,6 @@ impl Record {
             private: false,
             chunk: Chunk::build(0, |_| {}),
         }
-    }
-
-    /// What it counts for against the history's bytes.
-    pub fn cost_bytes(&self) -> usize {
-        self.chunk.wire().len() + RECORD_OVERHEAD_BYTES
     }
 
     /// Is it past its own age at `now`?

@@ -84,7 +84,7 @@ impl Window {
     /// When the record does not follow the last one.
     pub fn push(&mut self, record: Arc<Record>) {
         assert_eq!(record.sequence, self.tail().next(), "the engine gives out sequences one by one");
-        self.retained_bytes += record.cost_bytes();
+        self.retained_bytes += self.history.cost_bytes(&record);
         self.retained_events += u64::from(record.kind == Kind::Event);
         self.slots.push_back(Slot::Kept(record));
         self.free_trimmed();
@@ -95,7 +95,7 @@ impl Window {
     pub fn trim_one(&mut self, now: Timestamp) -> Option<Arc<Record>> {
         while self.is_over_bounds(now) {
             let slot = &self.slots[self.trimmed];
-            let cost = slot.cost_bytes();
+            let cost = slot.cost_bytes(&self.history);
             let record = slot.record().cloned();
             self.trimmed += 1;
             self.trimmed_bytes += cost;
@@ -124,7 +124,7 @@ impl Window {
         let slot = self.slots.get_mut(index).filter(|_| index >= self.trimmed)?;
         let record = Arc::clone(slot.record()?);
         *slot = Slot::Tombstone(record.committed_at);
-        self.retained_bytes = self.retained_bytes - record.cost_bytes() + TOMBSTONE_BYTES;
+        self.retained_bytes = self.retained_bytes - self.history.cost_bytes(&record) + TOMBSTONE_BYTES;
         self.retained_events -= u64::from(record.kind == Kind::Event);
         Some(record)
     }
@@ -179,7 +179,7 @@ impl Window {
             let Some(slot) = self.slots.pop_front() else { return };
             self.first = self.first.next();
             self.trimmed -= 1;
-            self.trimmed_bytes -= slot.cost_bytes();
+            self.trimmed_bytes -= slot.cost_bytes(&self.history);
         }
     }
 
@@ -214,9 +214,9 @@ impl Slot {
         }
     }
 
-    fn cost_bytes(&self) -> usize {
+    fn cost_bytes(&self, history: &HistoryLimits) -> usize {
         match self {
-            Self::Kept(record) => record.cost_bytes(),
+            Self::Kept(record) => history.cost_bytes(record),
             Self::Tombstone(_) => TOMBSTONE_BYTES,
         }
     }
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn the_bounds_of_count_bytes_and_age_each_trim_from_the_front() {
         let unbounded = HistoryLimits { bytes_max: usize::MAX, ..HistoryLimits::default() };
-        let cost = record(1).cost_bytes();
+        let cost = unbounded.cost_bytes(&record(1));
         check(&unbounded, 0, &[]);
         check(&HistoryLimits { events_max: Some(3), ..unbounded.clone() }, 0, &[1, 2]);
         check(&HistoryLimits { events_max: Some(0), ..unbounded.clone() }, 0, &[1, 2, 3, 4, 5]);
@@ -281,7 +281,10 @@ mod tests {
         let bytes = window.bytes();
         let record = window.bury(Sequence(3)).expect("it is there");
         assert!(window.bury(Sequence(3)).is_none());
-        assert_eq!((window.events(), window.bytes()), (4, bytes - record.cost_bytes() + TOMBSTONE_BYTES));
+        assert_eq!(
+            (window.events(), window.bytes()),
+            (4, bytes - HistoryLimits::default().cost_bytes(&record) + TOMBSTONE_BYTES)
+        );
         let seen: Vec<_> = window.after(Sequence(1)).expect("at hand").map(|(_, record)| record.is_some()).collect();
         assert_eq!(seen, [true, false, true, true]);
         assert_eq!(window.place_before(Timestamp::from_millis(3)), Sequence(2));

@@ -203,6 +203,16 @@ impl CommitListener for CommitsToShards {
             }
         }
     }
+
+    fn on_group_commit(&self, topics: &[Topic], tail: Sequence) {
+        let Some(shards) = self.0.upgrade() else { return };
+        let hashes = || topics.iter().map(|topic| TopicHash::of(topic.as_str()));
+        for shard in &*shards {
+            if hashes().any(|hash| shard.inbox.concerns(hash, tail)) {
+                shard.inbox.tell_news();
+            }
+        }
+    }
 }
 
 impl ShardHandle {

@@ -197,6 +197,12 @@ fn engine_row(error: &EngineError) -> Row {
         EngineError::Closed => Row::new(StatusCode::SERVICE_UNAVAILABLE, "closed", "The hub is shutting down")
             .says(error.to_string(), "another try later")
             .after(ENGINE_RETRY_AFTER),
+        EngineError::NoRoom { .. } => Row::new(StatusCode::SERVICE_UNAVAILABLE, "no-room", "No room to store events")
+            .says(error.to_string(), "another try once there is room")
+            .after(ENGINE_RETRY_AFTER),
+        EngineError::Failed { .. } => Row::new(StatusCode::SERVICE_UNAVAILABLE, "store-failed", "The store has failed")
+            .says(error.to_string(), "another try once the hub was started anew")
+            .after(ENGINE_RETRY_AFTER),
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use tidings_topic::{SelectorSet, Topic};
 
-use super::idempotency::{Claim, IdempotencyKeys};
 use super::log::Log;
 use super::resolve::ResolveContext;
 use crate::engine::{
-    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Read, ReadRequest,
+    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Fetched, Read,
+    ReadRequest,
 };
+use crate::history::{Claim, IdempotencyKeys};
 use crate::limits::HistoryLimits;
 use crate::position::{Epoch, Position, Sequence};
 use crate::publication::Publication;
@@ -216,8 +217,12 @@ impl Engine for MemoryEngine {
         Ok(through)
     }
 
-    fn read(&self, request: &ReadRequest<'_>) -> Read {
+    fn read(&self, request: &ReadRequest) -> Read {
         self.log_at(request.now).page(request)
+    }
+
+    fn fetch(&self, request: ReadRequest, done: Fetched) {
+        done(Ok(self.read(&request)));
     }
 
     fn resolve(&self, request: ResumeRequest, now: Timestamp) -> EngineFuture<'_, Result<Resolution, EngineError>> {
@@ -250,16 +255,24 @@ impl Engine for MemoryEngine {
         let idempotency_keys = {
             let mut keys = self.take_turn();
             keys.forget(now);
-            keys.len()
+            keys.count()
         };
         let log = self.log_at(now);
         EngineUsage {
             events: log.window.events(),
             bytes: log.window.bytes(),
-            topics: log.topics.len(),
+            topics: log.topics.count(),
             oldest_at: log.window.oldest_at(),
-            marks: log.marks.len(),
+            marks: log.marks.count(),
             idempotency_keys,
         }
+    }
+
+    fn health(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn close(&self) -> EngineFuture<'_, ()> {
+        Box::pin(future::ready(())) // nothing of it outlives the process
     }
 }

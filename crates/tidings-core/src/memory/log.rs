@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use tidings_topic::Topic;
 
-use super::ended::EndedTopics;
-use super::ids::PublisherIds;
-use super::marks::Marks;
-use super::topics::TopicIndex;
 use crate::engine::AppendError;
+use crate::history::{CommitTimes, EndedTopics, Marks, PublisherIds, TopicIndex};
 use crate::limits::HistoryLimits;
 use crate::position::{Position, Sequence};
 use crate::publication::Publication;
@@ -53,7 +50,7 @@ impl Log {
 
     /// Adds the next record.
     pub(super) fn push(&mut self, record: Arc<Record>) {
-        self.times.last = record.committed_at;
+        self.times.on_commit(record.committed_at);
         match record.kind {
             Kind::Event => {
                 self.topics.push(&record.topic, record.sequence);
@@ -112,33 +109,5 @@ impl Log {
         if end.sequence <= self.window.retained_after() {
             self.topics.pop(&end.topic, end.sequence);
         }
-    }
-}
-
-/// The times of commits, which never go backwards whatever the clock does.
-#[derive(Debug, Default)]
-pub(super) struct CommitTimes {
-    /// That of the last commit.
-    last: Timestamp,
-    /// No commit to come is earlier.
-    from: Timestamp,
-}
-
-impl CommitTimes {
-    /// The time of a commit at `now`.
-    pub(super) fn of_commit(&self, now: Timestamp) -> Timestamp {
-        now.max(self.latest())
-    }
-
-    /// A time after that of every commit so far and not after that of any to come.
-    pub(super) fn mark(&mut self, now: Timestamp) -> Timestamp {
-        let mark = now.max(Timestamp::from_millis(self.last.as_millis().saturating_add(1)));
-        self.from = self.from.max(mark);
-        mark
-    }
-
-    /// No time that was given out is later.
-    pub(super) fn latest(&self) -> Timestamp {
-        self.last.max(self.from)
     }
 }

@@ -8,8 +8,8 @@ use crate::position::Sequence;
 use crate::record::{Kind, Record};
 
 impl Log {
-    pub(super) fn page(&self, request: &ReadRequest<'_>) -> Read {
-        let selectors = request.selectors;
+    pub(super) fn page(&self, request: &ReadRequest) -> Read {
+        let selectors = &request.selectors;
         // What is trimmed is before the retained records, so most readers need not look at the marks.
         if request.after < self.window.retained_after() && request.after < self.marks.trimmed(selectors).sequence {
             return Read::Expired;
@@ -29,7 +29,7 @@ impl Log {
     /// are patterns: such a reader never ends.
     fn collect<'a>(
         &self,
-        request: &ReadRequest<'_>,
+        request: &ReadRequest,
         places: impl Iterator<Item = (Sequence, Option<&'a Arc<Record>>)>,
     ) -> Page {
         let end = request.through.min(self.window.tail()).max(request.after);

@@ -107,6 +107,10 @@ pub(super) fn listeners_are_told_of_each_commit(make: MakeEngine<'_>) {
             self.engine.committed(Sequence(told - 1), usize::MAX, &mut records).expect("it is at hand");
             assert_eq!(records.iter().map(|record| &record.topic).collect::<Vec<_>>(), [topic]);
         }
+
+        fn on_group_commit(&self, topics: &[Topic], _: Sequence) {
+            panic!("this publisher waits for each answer, so there are no groups: {topics:?}");
+        }
     }
     let world = World::new(make);
     let counts = [0, 1].map(|_| Arc::new(Count { engine: Arc::clone(&world.engine), told: AtomicU64::new(0) }));

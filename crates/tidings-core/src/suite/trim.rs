@@ -25,7 +25,7 @@ pub(super) fn each_bound_of_history_is_kept(make: MakeEngine<'_>) {
     let cost = {
         let world = World::new(make);
         world.publish("a");
-        world.committed(0)[0].cost_bytes()
+        HistoryLimits::default().cost_bytes(&world.committed(0)[0])
     };
     let bytes_max = |bytes_max| HistoryLimits { bytes_max, ..HistoryLimits::default() };
     let age_max = |secs| HistoryLimits { age_max: Some(Duration::from_secs(secs)), ..HistoryLimits::default() };
@@ -50,7 +50,8 @@ pub(super) fn usage_counts_what_is_kept(make: MakeEngine<'_>) {
         world.publish(topic);
     }
     let usage = world.engine.usage(world.now);
-    let costs: usize = world.committed(0).iter().skip(2).map(|record| record.cost_bytes()).sum();
+    let costs: usize =
+        world.committed(0).iter().skip(2).map(|record| HistoryLimits::default().cost_bytes(record)).sum();
     assert_eq!((usage.events, usage.bytes, usage.topics, usage.marks), (3, costs, 2, 2));
     assert_eq!(usage.oldest_at, Some(times[2]));
 }

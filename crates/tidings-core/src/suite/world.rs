@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -86,7 +86,21 @@ impl World {
 
     pub(super) fn read(&self, selectors: &SelectorSet, after: Sequence, limit: ReadLimit) -> Read {
         let through = self.engine.tail();
-        self.engine.read(&ReadRequest { selectors, after, through, now: self.now, limit })
+        self.read_page(ReadRequest { selectors: selectors.clone(), after, through, now: self.now, limit })
+    }
+
+    /// The page, wherever it is.
+    pub(super) fn read_page(&self, request: ReadRequest) -> Read {
+        match self.engine.read(&request) {
+            Read::Elsewhere => self.fetch(request),
+            at_hand => at_hand,
+        }
+    }
+
+    fn fetch(&self, request: ReadRequest) -> Read {
+        let (sender, receiver) = mpsc::sync_channel(1); // one answer
+        self.engine.fetch(request, Box::new(move |fetched| sender.send(fetched).expect("the suite waits for it")));
+        receiver.recv().expect("each call is answered").expect("the engine is open")
     }
 
     pub(super) fn resolve(&self, selectors: &[&str], from: ResumeFrom) -> Resolution {
@@ -126,6 +140,7 @@ pub(super) fn places(read: &Read) -> Vec<u64> {
     match read {
         Read::Page(page) => page.records.iter().map(|record| record.sequence.0).collect(),
         Read::Expired => panic!("the place to go on from is no longer kept"),
+        Read::Elsewhere => panic!("a page that was fetched is there"),
     }
 }
 

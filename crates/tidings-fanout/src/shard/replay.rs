@@ -98,13 +98,13 @@ impl Shard {
         }
         let spec = &self.roster.groups[group_key as usize].spec;
         let read = self.engine.read(&ReadRequest {
-            selectors: &spec.selectors,
+            selectors: spec.selectors.clone(),
             after: cursor,
             through: self.position,
             now: Self::wall_clock(),
             limit: ReadLimit { bytes_max: self.options.limits.batch_bytes_max, scanned_max: SCANNED_PER_PAGE_MAX },
         });
-        let Read::Page(mut page) = read else { return None };
+        let Read::Page(mut page) = read else { return None }; // TODO(elsewhere)
         page.records.retain(|record| {
             spec.wants(record, || self.engine.ended_through(&spec.selectors) == Some(record.sequence))
         });

@@ -9,19 +9,21 @@ use crate::record::Record;
 
 /// Publisher's id → place.
 #[derive(Debug, Default)]
-pub(super) struct PublisherIds(HashMap<EventId, Sequence>);
+pub struct PublisherIds(HashMap<EventId, Sequence>);
 
 impl PublisherIds {
-    pub(super) fn place(&self, raw: &str) -> Option<Sequence> {
+    /// Where the retained event with this id stands.
+    pub fn place(&self, raw: &str) -> Option<Sequence> {
         self.0.get(raw).copied()
     }
 
-    pub(super) fn take(&mut self, record: &Record) {
+    /// The id of `record` belongs to it from now on.
+    pub fn take(&mut self, record: &Record) {
         self.0.insert(record.id.clone(), record.sequence);
     }
 
     /// Frees the id of a record that is no longer retained, if a publisher gave it.
-    pub(super) fn free(&mut self, record: &Record) {
+    pub fn free(&mut self, record: &Record) {
         if self.place(record.id.as_str()) == Some(record.sequence) {
             self.0.remove(&record.id);
         }

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// What was trimmed last. The default is before everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Mark {
+pub struct Mark {
     /// Its place.
     pub sequence: Sequence,
     /// When it was committed.
@@ -21,7 +21,7 @@ pub(super) struct Mark {
 /// The marks of all topics. Beyond their number the oldest becomes a floor for all topics, which can only make a
 /// verdict more careful.
 #[derive(Debug)]
-pub(super) struct Marks {
+pub struct Marks {
     trimmed: Places<Timestamp>,
     trimmed_floor: Mark,
     deleted: Places<()>,
@@ -29,7 +29,8 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    pub(super) fn new(marks_max: usize) -> Self {
+    /// None yet; at most `marks_max` of each kind.
+    pub fn new(marks_max: usize) -> Self {
         Self {
             trimmed: Places::new(marks_max),
             trimmed_floor: Mark::default(),
@@ -42,7 +43,7 @@ impl Marks {
     ///
     /// An event past its own age leaves no mark: nobody would have been replayed it. Neither does an end, which is
     /// kept beyond the window for as long as its topic counts as ended; nor a deletion, which has its own mark.
-    pub(super) fn record_trimmed(&mut self, record: &Record, now: Timestamp) {
+    pub fn record_trimmed(&mut self, record: &Record, now: Timestamp) {
         if record.kind != Kind::Event || record.is_expired(now) {
             return;
         }
@@ -52,26 +53,26 @@ impl Marks {
     }
 
     /// Remembers that `topic` was deleted at `place`.
-    pub(super) fn topic_deleted(&mut self, topic: &Topic, place: Sequence) {
+    pub fn topic_deleted(&mut self, topic: &Topic, place: Sequence) {
         if let Some((_, sequence, ())) = self.deleted.set(topic, place, ()) {
             self.deleted_floor = self.deleted_floor.max(sequence);
         }
     }
 
     /// The last of these topics that was trimmed.
-    pub(super) fn trimmed(&self, selectors: &SelectorSet) -> Mark {
+    pub fn trimmed(&self, selectors: &SelectorSet) -> Mark {
         let own = self.trimmed.latest(selectors).map(|&(sequence, at)| Mark { sequence, at });
         own.unwrap_or_default().max(self.trimmed_floor)
     }
 
     /// Whoever was before this place may have missed something of these topics.
-    pub(super) fn gone_through(&self, selectors: &SelectorSet) -> Sequence {
+    pub fn gone_through(&self, selectors: &SelectorSet) -> Sequence {
         let deleted = self.deleted.latest(selectors).map_or(Sequence::ZERO, |&(sequence, ())| sequence);
         deleted.max(self.deleted_floor).max(self.trimmed(selectors).sequence)
     }
 
     /// How many topics have a mark.
-    pub(super) fn len(&self) -> usize {
-        self.trimmed.len() + self.deleted.len()
+    pub fn count(&self) -> usize {
+        self.trimmed.count() + self.deleted.count()
     }
 }

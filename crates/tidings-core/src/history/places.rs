@@ -8,7 +8,7 @@ use crate::position::Sequence;
 
 /// For each topic one place, and something to remember with it. No two topics have the same place.
 #[derive(Debug)]
-pub(super) struct Places<T> {
+pub struct Places<T> {
     /// `by_topic[topic].0 = sequence  <=>  by_sequence[sequence] = topic`
     by_topic: HashMap<Topic, (Sequence, T)>,
     by_sequence: BTreeMap<Sequence, Topic>,
@@ -19,24 +19,28 @@ pub(super) struct Places<T> {
 const MATCHED_MAX: usize = 1024;
 
 impl<T> Places<T> {
-    pub(super) fn new(topics_max: usize) -> Self {
+    /// None yet; at most `topics_max`.
+    pub fn new(topics_max: usize) -> Self {
         Self { by_topic: HashMap::new(), by_sequence: BTreeMap::new(), topics_max }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many topics there are.
+    pub fn count(&self) -> usize {
         self.by_topic.len()
     }
 
-    pub(super) fn get(&self, topic: &Topic) -> Option<&(Sequence, T)> {
+    /// The place of a topic.
+    pub fn get(&self, topic: &Topic) -> Option<&(Sequence, T)> {
         self.by_topic.get(topic)
     }
 
-    pub(super) fn get_at(&self, sequence: Sequence) -> Option<&T> {
+    /// What is remembered with `sequence`.
+    pub fn get_at(&self, sequence: Sequence) -> Option<&T> {
         self.get(self.by_sequence.get(&sequence)?).map(|(_, value)| value)
     }
 
     /// Remembers a place in lieu of the topic's earlier one. Returns what had to go for it.
-    pub(super) fn set(&mut self, topic: &Topic, sequence: Sequence, value: T) -> Option<(Topic, Sequence, T)> {
+    pub fn set(&mut self, topic: &Topic, sequence: Sequence, value: T) -> Option<(Topic, Sequence, T)> {
         if let Some(place) = self.by_topic.get_mut(topic) {
             let (before, _) = std::mem::replace(place, (sequence, value));
             let topic = self.by_sequence.remove(&before).expect("every place of by_topic stands in by_sequence");
@@ -52,14 +56,15 @@ impl<T> Places<T> {
         self.by_topic.remove(&topic).map(|(_, value)| (topic, oldest, value))
     }
 
-    pub(super) fn remove(&mut self, topic: &Topic) -> Option<(Sequence, T)> {
+    /// Forgets a topic.
+    pub fn remove(&mut self, topic: &Topic) -> Option<(Sequence, T)> {
         let place = self.by_topic.remove(topic)?;
         self.by_sequence.remove(&place.0);
         Some(place)
     }
 
     /// The latest place of the selected topics; for patterns possibly a later one, never an earlier one.
-    pub(super) fn latest(&self, selectors: &SelectorSet) -> Option<&(Sequence, T)> {
+    pub fn latest(&self, selectors: &SelectorSet) -> Option<&(Sequence, T)> {
         if let Some(topics) = selectors.exact_topics() {
             return topics.filter_map(|topic| self.get(topic)).max_by_key(|(sequence, _)| *sequence);
         }
@@ -82,7 +87,7 @@ mod tests {
         assert_eq!(places.set(&topic("b"), Sequence(2), 'b'), None);
         assert_eq!(places.set(&topic("a"), Sequence(3), 'A'), None);
         assert_eq!(places.set(&topic("c"), Sequence(4), 'c'), Some((topic("b"), Sequence(2), 'b')));
-        assert_eq!((places.get_at(Sequence(3)), places.get_at(Sequence(1)), places.len()), (Some(&'A'), None, 2));
+        assert_eq!((places.get_at(Sequence(3)), places.get_at(Sequence(1)), places.count()), (Some(&'A'), None, 2));
         assert_eq!(places.remove(&topic("a")), Some((Sequence(3), 'A')));
         assert_eq!(places.remove(&topic("a")), None);
     }

@@ -22,14 +22,14 @@ struct Scope {
 
 /// A publication's claim to its key: to be kept once the publication is stored, else dropped.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub struct Claim {
     scope: Arc<Scope>,
     fingerprint: u64,
 }
 
 impl Claim {
     /// The claim that `publication` makes, if it has a key. Reads its data whole.
-    pub(super) fn of(publication: &Publication) -> Option<Self> {
+    pub fn of(publication: &Publication) -> Option<Self> {
         let key = publication.idempotency.clone()?;
         let scope = Arc::new(Scope { topic: publication.topic.clone(), key });
         Some(Self { scope, fingerprint: publication.fingerprint() })
@@ -45,7 +45,7 @@ struct Kept {
 
 /// The keys that are kept, so many at most.
 #[derive(Debug)]
-pub(super) struct IdempotencyKeys {
+pub struct IdempotencyKeys {
     kept: HashMap<Arc<Scope>, Kept>,
     /// The same keys, each with the time from which on it is forgotten, in the order in which they were kept.
     until: VecDeque<(Timestamp, Arc<Scope>)>,
@@ -54,24 +54,29 @@ pub(super) struct IdempotencyKeys {
 }
 
 impl IdempotencyKeys {
-    pub(super) fn new(history: &HistoryLimits) -> Self {
+    /// None yet.
+    pub fn new(history: &HistoryLimits) -> Self {
         let (keys_max, window) = (history.idempotency_keys_max, history.idempotency_window);
         Self { kept: HashMap::new(), until: VecDeque::new(), keys_max, window }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many are kept.
+    pub fn count(&self) -> usize {
         self.kept.len()
     }
 
     /// Drops the keys whose time is over.
-    pub(super) fn forget(&mut self, now: Timestamp) {
+    pub fn forget(&mut self, now: Timestamp) {
         while let Some((_, scope)) = self.until.pop_front_if(|(until, _)| *until <= now) {
             self.kept.remove(&scope);
         }
     }
 
     /// The first answer, if this is a repeat.
-    pub(super) fn find(&self, claim: &Claim) -> Result<Option<Appended>, AppendError> {
+    ///
+    /// # Errors
+    /// [`AppendError::KeyReused`] when the key belongs to another publication.
+    pub fn find(&self, claim: &Claim) -> Result<Option<Appended>, AppendError> {
         match self.kept.get(&claim.scope) {
             None => Ok(None),
             Some(kept) if kept.fingerprint != claim.fingerprint => Err(AppendError::KeyReused),
@@ -79,7 +84,11 @@ impl IdempotencyKeys {
         }
     }
 
-    pub(super) fn check_room(&self, now: Timestamp) -> Result<(), AppendError> {
+    /// Is there room for one more?
+    ///
+    /// # Errors
+    /// [`AppendError::KeysFull`] when there is none.
+    pub fn check_room(&self, now: Timestamp) -> Result<(), AppendError> {
         if self.kept.len() < self.keys_max {
             return Ok(());
         }
@@ -88,7 +97,7 @@ impl IdempotencyKeys {
     }
 
     /// Keeps the answer to a publication that was stored at `now`.
-    pub(super) fn keep(&mut self, claim: Claim, answer: Appended, now: Timestamp) {
+    pub fn keep(&mut self, claim: Claim, answer: Appended, now: Timestamp) {
         self.until.push_back((now.saturating_add(self.window), Arc::clone(&claim.scope)));
         self.kept.insert(claim.scope, Kept { fingerprint: claim.fingerprint, answer });
     }

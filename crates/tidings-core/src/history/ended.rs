@@ -10,33 +10,36 @@ use crate::record::Record;
 
 /// The ended topics, so many at most; the one that ended first is open again when another one needs its place.
 #[derive(Debug)]
-pub(super) struct EndedTopics(Places<Arc<Record>>);
+pub struct EndedTopics(Places<Arc<Record>>);
 
 impl EndedTopics {
-    pub(super) fn new(topics_max: usize) -> Self {
+    /// None yet; at most `topics_max`.
+    pub fn new(topics_max: usize) -> Self {
         Self(Places::new(topics_max))
     }
 
     /// Remembers the end of a topic. Returns the end that is forgotten for it.
-    pub(super) fn end(&mut self, end: &Arc<Record>) -> Option<Arc<Record>> {
+    pub fn end(&mut self, end: &Arc<Record>) -> Option<Arc<Record>> {
         self.0.set(&end.topic, end.sequence, Arc::clone(end)).map(|(_, _, forgotten)| forgotten)
     }
 
-    pub(super) fn contains(&self, topic: &Topic) -> bool {
+    /// Has this topic ended?
+    pub fn contains(&self, topic: &Topic) -> bool {
         self.0.get(topic).is_some()
     }
 
-    pub(super) fn at(&self, place: Sequence) -> Option<&Arc<Record>> {
+    /// The end that stands at `place`.
+    pub fn at(&self, place: Sequence) -> Option<&Arc<Record>> {
         self.0.get_at(place)
     }
 
     /// Lets the topic be open again.
-    pub(super) fn reopen(&mut self, topic: &Topic) {
+    pub fn reopen(&mut self, topic: &Topic) {
         self.0.remove(topic);
     }
 
     /// The last of the ends of these topics, if all have ended. A pattern never has: there may be more topics to come.
-    pub(super) fn through(&self, selectors: &SelectorSet) -> Option<Sequence> {
+    pub fn through(&self, selectors: &SelectorSet) -> Option<Sequence> {
         let mut last = Sequence::ZERO;
         for topic in selectors.exact_topics()? {
             let (end, _) = self.0.get(topic)?;

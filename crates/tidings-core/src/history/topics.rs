@@ -14,18 +14,20 @@ type Places = VecDeque<Sequence>;
 
 /// The places of every topic that has any.
 #[derive(Debug, Default)]
-pub(super) struct TopicIndex(HashMap<Topic, Places>);
+pub struct TopicIndex(HashMap<Topic, Places>);
 
 /// A topic that was busy once gives its room back when it has this many times more than it needs.
 const SPARE_FACTOR: usize = 4;
 const ROOM_KEPT: usize = 64;
 
 impl TopicIndex {
-    pub(super) fn len(&self) -> usize {
+    /// How many topics have places.
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn push(&mut self, topic: &Topic, place: Sequence) {
+    /// The topic has a record at `place`, after all it had.
+    pub fn push(&mut self, topic: &Topic, place: Sequence) {
         match self.0.get_mut(topic) {
             Some(places) => places.push_back(place),
             None => drop(self.0.insert(topic.clone(), VecDeque::from([place]))),
@@ -33,7 +35,7 @@ impl TopicIndex {
     }
 
     /// Forgets the first place of a topic, which is `place`.
-    pub(super) fn pop(&mut self, topic: &Topic, place: Sequence) {
+    pub fn pop(&mut self, topic: &Topic, place: Sequence) {
         let Some(places) = self.0.get_mut(topic) else { return };
         debug_assert_eq!(places.front(), Some(&place), "records are trimmed in the order in which they came");
         places.pop_front();
@@ -44,13 +46,14 @@ impl TopicIndex {
         }
     }
 
-    pub(super) fn remove(&mut self, topic: &Topic) -> Option<Places> {
+    /// Forgets a topic; answers the places it had.
+    pub fn remove(&mut self, topic: &Topic) -> Option<Places> {
         self.0.remove(topic)
     }
 
     /// The places of the selected topics. Cost: a look-up for each topic asked for, or, with patterns, a match for each
     /// topic there is.
-    pub(super) fn select(&self, selectors: &SelectorSet) -> Selected<'_> {
+    pub fn select(&self, selectors: &SelectorSet) -> Selected<'_> {
         if let Some(topics) = selectors.exact_topics() {
             return Selected(topics.filter_map(|topic| self.0.get(topic)).collect());
         }
@@ -61,32 +64,32 @@ impl TopicIndex {
 
 /// The places of some topics.
 #[derive(Debug)]
-pub(super) struct Selected<'a>(Vec<&'a Places>);
+pub struct Selected<'a>(Vec<&'a Places>);
 
 impl<'a> Selected<'a> {
     /// Each topic's places by themselves.
-    pub(super) fn topics(&self) -> impl Iterator<Item = &'a Places> {
+    pub fn topics(&self) -> impl Iterator<Item = &'a Places> {
         self.0.iter().copied()
     }
 
     /// The first place of all.
-    pub(super) fn first(&self) -> Option<Sequence> {
+    pub fn first(&self) -> Option<Sequence> {
         self.topics().filter_map(VecDeque::front).min().copied()
     }
 
     /// How many places there are.
-    pub(super) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.topics().map(VecDeque::len).sum()
     }
 
     /// All places after `after`, ascending. Cost: a binary search for each topic, then its logarithm for each place.
-    pub(super) fn after(&self, after: Sequence) -> impl Iterator<Item = Sequence> {
+    pub fn after(&self, after: Sequence) -> impl Iterator<Item = Sequence> {
         let rests = self.topics().map(move |places| places.range(places.partition_point(|&place| place <= after)..));
         merge(rests.map(|rest| rest.map(|&place| Reverse(place)))).map(|Reverse(place)| place)
     }
 
     /// All places, descending.
-    pub(super) fn backwards(&self) -> impl Iterator<Item = Sequence> {
+    pub fn backwards(&self) -> impl Iterator<Item = Sequence> {
         merge(self.topics().map(|places| places.iter().rev().copied()))
     }
 }
@@ -147,7 +150,7 @@ mod tests {
     fn a_topic_without_places_is_forgotten() {
         let mut index = index();
         index.pop(&topic("c"), Sequence(4));
-        assert_eq!(index.len(), 2);
+        assert_eq!(index.count(), 2);
         index.pop(&topic("a"), Sequence(1));
         assert_eq!(index.remove(&topic("a")), Some(VecDeque::from([Sequence(3), Sequence(6)])));
         assert_eq!(index.remove(&topic("a")), None);
