@@ -29,6 +29,8 @@ close_reasons! {
     UnexpectedBytes = "unexpected_bytes",
     /// The reader's place fell out of history, or what it pins went over the limit.
     Lagged = "lagged",
+    /// The history that the reader was to get next could not be read.
+    StoreFailed = "store_failed",
     /// The reader took no byte for the whole of `--slow-client-timeout`.
     Slow = "slow",
     /// The stream reached `--connection-lifetime`.

@@ -23,10 +23,12 @@ pub struct HistoryLimits {
     /// How long an event is kept. Default in memory: no limit of its own.
     pub age_max: Option<Duration>,
     /// Narrower bounds for some topics. The first whose selector selects a topic holds for it, and for each such topic by
-    /// itself. Default: none. Cost: 32 bytes for each event kept under one of them.
+    /// itself; they are kept first, then those of the hub. Default: none. Cost: about 32 bytes for each event kept under
+    /// one of them and 200 for each such topic, and for each publish a match with each pattern.
     pub topic_bounds: Vec<TopicBounds>,
-    /// Most bytes of events beyond these bounds that stay at hand for readers that are just being given them live; nobody
-    /// is replayed them. Beyond it they are freed. Default: 4 MiB, so that a burst passes through a short history whole.
+    /// Most bytes of events beyond these bounds, those of topics included, that stay at hand for readers that are just being
+    /// given them live; nobody is replayed them. Beyond it they are freed. Default: 4 MiB, so that a burst passes through a
+    /// short history whole.
     pub trimmed_bytes_max: usize,
     /// Most topics of which the last trimmed place is remembered. Beyond it the oldest is folded into a floor for all
     /// topics, which can only make a verdict more careful. Default: 100,000. Cost: about 120 bytes and the name for each.
@@ -46,16 +48,17 @@ impl HistoryLimits {
     }
 }
 
-/// How much of each of some topics is kept: a `[[history]]` table. `None`: no bound of its own.
+/// How much of each of some topics is kept: a `[[history]]` table. `None`: no bound of its own; a table without any exempts
+/// its topics from the tables after it. Events beyond a bound are not replayed, and whoever was before them is told so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicBounds {
     /// The topics that it holds for.
     pub topics: Selector,
-    /// Most events kept of each.
+    /// Most events kept of each. The end of a topic is none.
     pub events_max: Option<u64>,
-    /// Most bytes kept of each.
+    /// Most bytes kept of each, counted as in [`HistoryLimits::bytes_max`].
     pub bytes_max: Option<usize>,
-    /// How long their events are kept.
+    /// How long their events are kept; an event's own age may be shorter.
     pub age_max: Option<Duration>,
 }
 

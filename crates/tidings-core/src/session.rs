@@ -49,7 +49,7 @@ pub enum Sent {
 /// What a session is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Wait until it can be written to.
+    /// Wait until it can be written to, or until what it reads next was fetched.
     Wait,
     /// Write what is pending.
     Flush,
@@ -94,7 +94,10 @@ pub struct Session {
     pending: Option<Box<Bytes>>,
     /// The other side takes no byte now.
     is_blocked: bool,
+    /// What it reads next is being fetched. It can be written to meanwhile, so its heartbeats go on.
+    awaits_page: bool,
     last_byte_at: Tick,
+    /// Since when it has taken no byte while there was something for it.
     stalled_since: Option<Tick>,
     /// When it ends, whatever happens, and why.
     ends_at: Option<(Tick, CloseReason)>,
@@ -109,6 +112,7 @@ impl Session {
             cursor,
             pending: None,
             is_blocked: false,
+            awaits_page: false,
             last_byte_at: now,
             stalled_since: None,
             ends_at,
@@ -169,6 +173,7 @@ impl Session {
             _ if self.pending.is_some() => Next::Flush,
             State::Closing { reason } => Next::Close(reason),
             State::Live { .. } => Next::Live,
+            State::CatchingUp if self.awaits_page => Next::Wait,
             State::CatchingUp if self.cursor >= position => Next::Join,
             State::CatchingUp => Next::Read(self.cursor),
         }
@@ -239,6 +244,23 @@ impl Session {
         self.cursor = through;
     }
 
+    /// What it reads next is not at hand: it waits until that was fetched. Its cursor stays where it is meanwhile.
+    pub fn await_page(&mut self) {
+        debug_assert!(self.is_free() && self.slot().is_none(), "only a session that would read waits for a page");
+        self.awaits_page = true;
+        self.stalled_since = None; // it can be written to: from now on it is not the reader who is slow
+    }
+
+    /// What it waited for is there, or is not for it any more.
+    pub fn end_wait(&mut self) {
+        self.awaits_page = false;
+    }
+
+    /// Does it wait for a page, or did it when it was closed?
+    pub fn awaits_page(&self) -> bool {
+        self.awaits_page
+    }
+
     /// The shard passes `position` without it: a live session that gets no more live events goes on from there.
     // ## Live => CatchingUp   (the shard fell out of the window)
     pub fn fall_back(&mut self, position: Sequence) {
@@ -251,6 +273,9 @@ impl Session {
     /// The other side takes bytes again.
     pub fn on_writable(&mut self) {
         self.is_blocked = false;
+        if self.awaits_page && self.pending.is_none() {
+            self.stalled_since = None; // there is nothing for it until the page is there
+        }
     }
 
     /// Can something new be written to it?
@@ -394,6 +419,41 @@ mod tests {
         session.on_sent(&bytes("x"), Sequence(0), Sequence(1), Sent::Nothing, secs(30));
         assert_eq!(session.on_deadline(secs(60), &PACE), Due::Nothing);
         assert_eq!(session.on_deadline(secs(61), &PACE), Due::Close(CloseReason::Slow));
+    }
+
+    #[test]
+    fn a_session_that_waits_for_a_page_beats_on_and_reads_on() {
+        let mut session = session(3);
+        session.await_page();
+        assert_eq!(session.next(Sequence(5)), Next::Wait);
+        assert_eq!(session.on_deadline(secs(15), &PACE), Due::Heartbeat);
+        session.on_sent(&bytes(":"), Sequence(3), Sequence(3), Sent::All, secs(15));
+        assert_eq!(session.due_at(&PACE), secs(30));
+        session.end_wait();
+        assert_eq!(session.next(Sequence(5)), Next::Read(Sequence(3)));
+    }
+
+    #[test]
+    fn a_slow_store_does_not_make_a_slow_reader() {
+        let mut session = session(3);
+        session.on_sent(&bytes("45"), Sequence(3), Sequence(5), Sent::Nothing, secs(1));
+        session.on_writable();
+        session.await_page();
+        assert_eq!(session.on_deadline(secs(70), &PACE), Due::Heartbeat);
+        session.on_sent(&bytes(":"), Sequence(3), Sequence(3), Sent::Nothing, secs(70));
+        assert_eq!(session.on_deadline(secs(130), &PACE), Due::Close(CloseReason::Slow), "now it is the reader");
+        session.on_writable();
+        assert_eq!(session.on_deadline(secs(130), &PACE), Due::Heartbeat, "and now it is not");
+    }
+
+    #[test]
+    fn a_session_that_waits_for_a_page_can_be_closed() {
+        let mut session = session(3);
+        session.await_page();
+        session.close(CloseReason::Drain, &bytes("bye"));
+        assert_eq!((session.next(Sequence(5)), session.awaits_page()), (Next::Flush, true));
+        session.on_pending_sent(Sent::All, secs(1));
+        assert_eq!(session.next(Sequence(5)), Next::Close(CloseReason::Drain));
     }
 
     #[test]

@@ -38,6 +38,16 @@ impl EndedTopics {
         self.0.remove(topic);
     }
 
+    /// The ends, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.0.iter().map(|(_, _, end)| end)
+    }
+
+    /// The end of a topic.
+    pub fn of(&self, topic: &Topic) -> Option<&Arc<Record>> {
+        self.0.get(topic).map(|(_, end)| end)
+    }
+
     /// The last of the ends of these topics, if all have ended. A pattern never has: there may be more topics to come.
     pub fn through(&self, selectors: &SelectorSet) -> Option<Sequence> {
         let mut last = Sequence::ZERO;

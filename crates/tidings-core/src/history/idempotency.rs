@@ -21,7 +21,7 @@ struct Scope {
 }
 
 /// A publication's claim to its key: to be kept once the publication is stored, else dropped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Claim {
     scope: Arc<Scope>,
     fingerprint: u64,
@@ -33,6 +33,16 @@ impl Claim {
         let key = publication.idempotency.clone()?;
         let scope = Arc::new(Scope { topic: publication.topic.clone(), key });
         Some(Self { scope, fingerprint: publication.fingerprint() })
+    }
+
+    /// The claim of a publication that was stored before.
+    pub fn stored(topic: Topic, key: IdempotencyKey, fingerprint: u64) -> Self {
+        Self { scope: Arc::new(Scope { topic, key }), fingerprint }
+    }
+
+    /// What tells its publication from another one.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 }
 
@@ -96,9 +106,22 @@ impl IdempotencyKeys {
         Err(AppendError::KeysFull { keys_max: self.keys_max, retry_after })
     }
 
+    /// What is kept, the oldest first: the topic, the key, its fingerprint, what was answered, and until when it is kept.
+    pub fn iter(&self) -> impl Iterator<Item = (&Topic, &IdempotencyKey, u64, &Appended, Timestamp)> {
+        self.until.iter().filter_map(|(until, scope)| {
+            let kept = self.kept.get(scope)?;
+            Some((&scope.topic, &scope.key, kept.fingerprint, &kept.answer, *until))
+        })
+    }
+
+    /// Keeps an answer that was given before, until `until`. To be called in the order of these times.
+    pub fn restore(&mut self, claim: Claim, answer: Appended, until: Timestamp) {
+        self.until.push_back((until, Arc::clone(&claim.scope)));
+        self.kept.insert(claim.scope, Kept { fingerprint: claim.fingerprint, answer });
+    }
+
     /// Keeps the answer to a publication that was stored at `now`.
     pub fn keep(&mut self, claim: Claim, answer: Appended, now: Timestamp) {
-        self.until.push_back((now.saturating_add(self.window), Arc::clone(&claim.scope)));
-        self.kept.insert(claim.scope, Kept { fingerprint: claim.fingerprint, answer });
+        self.restore(claim, answer, now.saturating_add(self.window));
     }
 }

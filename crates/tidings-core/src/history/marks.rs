@@ -44,12 +44,41 @@ impl Marks {
     /// An event past its own age leaves no mark: nobody would have been replayed it. Neither does an end, which is
     /// kept beyond the window for as long as its topic counts as ended; nor a deletion, which has its own mark.
     pub fn record_trimmed(&mut self, record: &Record, now: Timestamp) {
-        if record.kind != Kind::Event || record.is_expired(now) {
-            return;
+        if record.kind == Kind::Event && !record.is_expired(now) {
+            self.event_trimmed(&record.topic, Mark { sequence: record.sequence, at: record.committed_at });
         }
-        if let Some((_, sequence, at)) = self.trimmed.set(&record.topic, record.sequence, record.committed_at) {
+    }
+
+    /// Remembers the last trimmed event of `topic`.
+    pub fn event_trimmed(&mut self, topic: &Topic, mark: Mark) {
+        if let Some((_, sequence, at)) = self.trimmed.set(topic, mark.sequence, mark.at) {
             self.trimmed_floor = self.trimmed_floor.max(Mark { sequence, at });
         }
+    }
+
+    /// Up to `mark` events of any topic may be gone.
+    pub fn raise_floor(&mut self, mark: Mark) {
+        self.trimmed_floor = self.trimmed_floor.max(mark);
+    }
+
+    /// Up to `place` any topic may have been deleted.
+    pub fn raise_deleted_floor(&mut self, place: Sequence) {
+        self.deleted_floor = self.deleted_floor.max(place);
+    }
+
+    /// The mark of each topic, in the order of their places.
+    pub fn of_topics(&self) -> impl Iterator<Item = (&Topic, Mark)> {
+        self.trimmed.iter().map(|(topic, sequence, &at)| (topic, Mark { sequence, at }))
+    }
+
+    /// Where topics were deleted, in order.
+    pub fn deletions(&self) -> impl Iterator<Item = (&Topic, Sequence)> {
+        self.deleted.iter().map(|(topic, sequence, ())| (topic, sequence))
+    }
+
+    /// The mark that holds for every topic, and the place up to which any may have been deleted.
+    pub fn floors(&self) -> (Mark, Sequence) {
+        (self.trimmed_floor, self.deleted_floor)
     }
 
     /// Remembers that `topic` was deleted at `place`.

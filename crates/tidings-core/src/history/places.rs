@@ -39,6 +39,18 @@ impl<T> Places<T> {
         self.get(self.by_sequence.get(&sequence)?).map(|(_, value)| value)
     }
 
+    /// All of them, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = (&Topic, Sequence, &T)> {
+        self.by_sequence.iter().filter_map(|(sequence, topic)| Some((topic, *sequence, &self.get(topic)?.1)))
+    }
+
+    /// Forgets all places up to and with `place`.
+    pub fn forget_through(&mut self, place: Sequence) {
+        while let Some(first) = self.by_sequence.first_entry().filter(|first| *first.key() <= place) {
+            self.by_topic.remove(&first.remove());
+        }
+    }
+
     /// Remembers a place in lieu of the topic's earlier one. Returns what had to go for it.
     pub fn set(&mut self, topic: &Topic, sequence: Sequence, value: T) -> Option<(Topic, Sequence, T)> {
         if let Some(place) = self.by_topic.get_mut(topic) {

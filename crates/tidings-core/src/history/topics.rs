@@ -26,6 +26,11 @@ impl TopicIndex {
         self.0.len()
     }
 
+    /// The topics, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &Topic> {
+        self.0.keys()
+    }
+
     /// The topic has a record at `place`, after all it had.
     pub fn push(&mut self, topic: &Topic, place: Sequence) {
         match self.0.get_mut(topic) {

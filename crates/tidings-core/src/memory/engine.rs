@@ -97,11 +97,18 @@ impl MemoryEngine {
         if claim.is_some() {
             keys.check_room(now)?;
         }
+        let is_named = publication.id.is_some();
         let (first, end) = self.records(publication, at);
         let position = Position { epoch: self.epoch, sequence: first.sequence };
         let topic = first.topic.clone();
         let answer = Appended { position, id: first.id.clone(), is_repeat: false };
-        self.commit(&mut self.log_mut(), [Some(first), end].into_iter().flatten(), now);
+        {
+            let mut log = self.log_mut();
+            if is_named {
+                log.ids.take(&first);
+            }
+            self.commit(&mut log, [Some(first), end].into_iter().flatten(), now);
+        }
         if let Some(claim) = claim {
             keys.keep(claim, answer.clone(), now);
         }
@@ -179,7 +186,7 @@ impl MemoryEngine {
     /// The log without what is beyond the bounds of history at `now`.
     fn log_at(&self, now: Timestamp) -> RwLockReadGuard<'_, Log> {
         let log = self.log();
-        if !log.window.is_over_bounds(now) {
+        if !log.is_over_bounds(now) {
             return log;
         }
         drop(log);
@@ -204,17 +211,15 @@ impl Engine for MemoryEngine {
 
     fn committed(&self, after: Sequence, bytes_max: usize, out: &mut Vec<Arc<Record>>) -> Result<Sequence, Behind> {
         let log = self.log();
-        let (mut through, mut bytes) = (after, 0);
-        for (place, record) in log.window.after(after)? {
-            through = place;
-            let Some(record) = record else { continue };
+        let mut bytes = 0;
+        for record in log.window.after(after)? {
             bytes += record.chunk.wire().len();
             out.push(Arc::clone(record));
             if bytes >= bytes_max {
-                break;
+                return Ok(record.sequence);
             }
         }
-        Ok(through)
+        Ok(log.window.tail().max(after))
     }
 
     fn read(&self, request: &ReadRequest) -> Read {

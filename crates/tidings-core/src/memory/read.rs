@@ -10,8 +10,8 @@ use crate::record::{Kind, Record};
 impl Log {
     pub(super) fn page(&self, request: &ReadRequest) -> Read {
         let selectors = &request.selectors;
-        // What is trimmed is before the retained records, so most readers need not look at the marks.
-        if request.after < self.window.retained_after() && request.after < self.marks.trimmed(selectors).sequence {
+        // Most readers stand after all that was trimmed, so they need not look at the marks.
+        if request.after < self.trimmed_through && request.after < self.marks.trimmed(selectors).sequence {
             return Read::Expired;
         }
         Read::Page(if selectors.has_patterns() {

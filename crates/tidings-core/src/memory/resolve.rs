@@ -110,8 +110,9 @@ impl Log {
             return self.earliest(&request.selectors);
         }
         let is_given = |record: &&Arc<Record>| is_replayed(record, now) && request.grants.may_read(record);
+        // Not before anything of these topics that was trimmed: with tables that may stand between what is kept.
         match selected.backwards().filter_map(|place| self.record(place)).filter(is_given).nth(skipped) {
-            Some(first) => first.sequence.previous(),
+            Some(first) => first.sequence.previous().max(self.marks.trimmed(&request.selectors).sequence),
             None => self.earliest(&request.selectors),
         }
     }

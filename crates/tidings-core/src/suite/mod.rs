@@ -15,6 +15,7 @@ mod naive;
 mod order;
 mod pages;
 mod resume;
+mod tables;
 mod trim;
 mod world;
 
@@ -73,6 +74,19 @@ scenarios! {
         beyond_the_marks_verdicts_are_more_careful,
         an_event_past_its_age_is_skipped_without_a_verdict,
         an_event_trimmed_before_its_age_gives_a_verdict;
+    tables:
+        each_bound_of_a_table_is_kept,
+        the_first_table_that_selects_a_topic_holds_for_it,
+        the_bounds_of_the_hub_hold_beside_a_table,
+        other_topics_are_untouched_by_a_table,
+        who_is_behind_a_table_gets_a_verdict,
+        what_a_table_trims_makes_room_in_the_hub,
+        a_burst_passes_through_a_table,
+        what_a_table_trims_frees_its_id,
+        a_topic_begins_anew_under_its_table,
+        an_end_outlives_its_table,
+        a_topic_that_is_open_again_keeps_to_its_table,
+        an_event_has_its_own_age_beside_its_tables;
     resume:
         a_resume_goes_on_after_its_event,
         a_resume_that_cannot_be_kept_gets_its_verdict,

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use tidings_topic::SelectorSet;
+use tidings_topic::{Selector, SelectorSet};
 
 use super::naive::{Naive, own_id_text};
 use super::world::{NO_LIMIT, World, event_id, places, publication, set, topic};
 use super::{MakeEngine, SuiteOptions};
 use crate::engine::{Page, Read, ReadLimit};
 use crate::grants::Grants;
-use crate::limits::HistoryLimits;
+use crate::limits::{HistoryLimits, TopicBounds};
 use crate::position::Sequence;
+use crate::record::RECORD_OVERHEAD_BYTES;
 use crate::resume::{OnReset, ResetReason, ResumeFrom};
 
 /// One thing that is done to both, or asked of both.
@@ -72,13 +73,33 @@ pub enum Wanted {
     TimeId(u64),
 }
 
-/// The bounds of a random history: most events, most age in milliseconds.
-pub type Bounds = (Option<u64>, Option<u64>);
+/// The bounds of a random history.
+struct Bounds {
+    events_max: Option<u64>,
+    age_ms_max: Option<u64>,
+    tables: &'static [Table],
+}
 
-/// From none to strict.
+/// A table: for which topics, most events, most bytes in events of the usual size, most age in milliseconds.
+type Table = (&'static str, Option<u64>, Option<usize>, Option<u64>);
+
+/// From none to strict, then with tables.
 pub const ALL_BOUNDS: std::ops::Range<usize> = 0..BOUNDS.len();
 
-const BOUNDS: [Bounds; 5] = [(None, None), (Some(20), None), (Some(3), None), (None, Some(50)), (Some(10), Some(30))];
+const BOUNDS: [Bounds; 10] = [
+    of_hub(None, None),
+    of_hub(Some(20), None),
+    of_hub(Some(3), None),
+    of_hub(None, Some(50)),
+    of_hub(Some(10), Some(30)),
+    of_hub(None, None).with(&[("a", Some(2), None, None)]),
+    of_hub(None, None).with(&[("x/1", None, None, None), ("x/*", None, Some(2), None), ("**", None, None, Some(40))]),
+    of_hub(Some(8), None).with(&[("b", Some(0), None, None), ("*", Some(3), None, Some(25))]),
+    of_hub(None, Some(60)).with(&[("x/2", Some(1), Some(1), None), ("x/*", Some(5), None, Some(10))]),
+    of_hub(Some(12), Some(45)).with(&[("a", Some(1), None, None), ("**", Some(4), Some(3), Some(30))]),
+];
+/// About what an event of the model's counts for.
+const USUAL_BYTES: usize = RECORD_OVERHEAD_BYTES + 50;
 const TOPICS: [&str; 4] = ["a", "b", "x/1", "x/2"];
 const SELECTORS: [&[&str]; 8] =
     [&["a"], &["b"], &["x/1"], &["a", "b", "x/2"], &["x/*"], &["**"], &["a", "x/*"], &["never", "x/2"]];
@@ -122,9 +143,7 @@ impl Operation {
 /// # Panics
 /// When the engine and the list do not agree.
 pub fn check(make: MakeEngine<'_>, bounds: usize, operations: impl IntoIterator<Item = Operation>) {
-    let (events_max, age_ms_max) = BOUNDS[bounds % BOUNDS.len()];
-    let history =
-        HistoryLimits { events_max, age_max: age_ms_max.map(Duration::from_millis), ..HistoryLimits::default() };
+    let history = BOUNDS[bounds % BOUNDS.len()].history();
     let world = World::with_options(make, SuiteOptions { history: history.clone(), ids_resolve_by_time: true });
     let mut pair = Pair { world, naive: Naive::new(history) };
     for operation in operations {
@@ -144,6 +163,32 @@ pub(super) fn random_histories_agree_with_the_naive_model(make: MakeEngine<'_>) 
     for round in 0..200 {
         let operations: Vec<_> = (0..150).map(|_| Operation::from_bits(next())).collect();
         check(make, round, operations);
+    }
+}
+
+const fn of_hub(events_max: Option<u64>, age_ms_max: Option<u64>) -> Bounds {
+    Bounds { events_max, age_ms_max, tables: &[] }
+}
+
+impl Bounds {
+    const fn with(self, tables: &'static [Table]) -> Self {
+        Self { tables, ..self }
+    }
+
+    fn history(&self) -> HistoryLimits {
+        let age_max = |ms: Option<u64>| ms.map(Duration::from_millis);
+        let topic_bounds = self.tables.iter().map(|&(raw, events_max, usual_events, age_ms_max)| TopicBounds {
+            topics: Selector::parse(raw).expect("the suite's selectors are selectors"),
+            events_max,
+            bytes_max: usual_events.map(|count| count * USUAL_BYTES),
+            age_max: age_max(age_ms_max),
+        });
+        HistoryLimits {
+            events_max: self.events_max,
+            age_max: age_max(self.age_ms_max),
+            topic_bounds: topic_bounds.collect(),
+            ..HistoryLimits::default()
+        }
     }
 }
 
@@ -201,7 +246,8 @@ impl Pair {
         }
         assert_eq!(self.naive.tail(), self.world.engine.tail());
         self.naive.trim(self.world.now);
-        assert_eq!(self.world.engine.usage(self.world.now).events, self.naive.events());
+        let usage = self.world.engine.usage(self.world.now);
+        assert_eq!((usage.events, usage.oldest_at), (self.naive.events(), self.naive.oldest_at()));
     }
 
     fn read(&self, selectors: &SelectorSet, back: u64) {

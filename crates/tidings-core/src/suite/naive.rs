@@ -53,21 +53,53 @@ impl Naive {
         self.entries.iter().any(|entry| entry.record.sequence.0 == place && entry.record.kind == Kind::End)
     }
 
+    pub(super) fn oldest_at(&self) -> Option<Timestamp> {
+        self.retained().find(|record| record.kind == Kind::Event).map(|record| record.committed_at)
+    }
+
     fn events_from(&self, index: usize) -> u64 {
         let is_event = |entry: &&Entry| entry.state == State::Retained && entry.record.kind == Kind::Event;
         self.entries[index..].iter().filter(is_event).count() as u64
     }
 
+    /// First by the tables, then by the bounds of the hub.
     pub(super) fn trim(&mut self, now: Timestamp) {
+        let trimmed_now =
+            |record: &Record| State::Trimmed { leaves_mark: record.kind == Kind::Event && !record.is_expired(now) };
+        for index in 0..self.entries.len() {
+            if self.is_beyond_table(index, now) {
+                self.entries[index].state = trimmed_now(&self.entries[index].record);
+            }
+        }
         for index in 0..self.entries.len() {
             let is_too_old = |age_max| self.entries[index].record.committed_at.saturating_add(age_max) <= now;
             let is_over = self.history.age_max.is_some_and(is_too_old)
                 || self.history.events_max.is_some_and(|events_max| self.events_from(index) > events_max);
             let Entry { record, state } = &mut self.entries[index];
             if is_over && *state == State::Retained && record.kind != Kind::End {
-                *state = State::Trimmed { leaves_mark: record.kind == Kind::Event && !record.is_expired(now) };
+                *state = trimmed_now(record);
             }
         }
+    }
+
+    /// Is it an event of which there is, from it on, more than the table of its topic allows, or is it too old for that?
+    /// (An end counts, and is kept.)
+    fn is_beyond_table(&self, index: usize, now: Timestamp) -> bool {
+        let Entry { record, state } = &self.entries[index];
+        let mut tables = self.history.topic_bounds.iter();
+        let Some(table) = tables.find(|table| table.topics.matches(record.topic.as_str())) else { return false };
+        if *state != State::Retained || record.kind != Kind::Event {
+            return false;
+        }
+        let is_kept = |entry: &&Entry| {
+            entry.state == State::Retained && entry.record.kind != Kind::Deleted && entry.record.topic == record.topic
+        };
+        let from_here = || self.entries[index..].iter().filter(is_kept).map(|entry| &entry.record);
+        let events = from_here().filter(|record| record.kind == Kind::Event).count() as u64;
+        let bytes: usize = from_here().map(|record| self.history.cost_bytes(record)).sum();
+        table.events_max.is_some_and(|events_max| events > events_max)
+            || table.bytes_max.is_some_and(|bytes_max| bytes > bytes_max)
+            || table.age_max.is_some_and(|age_max| record.committed_at.saturating_add(age_max) <= now)
     }
 
     pub(super) fn refusal(&self, topic: &Topic, own_id: Option<u64>) -> Option<AppendError> {
@@ -162,7 +194,8 @@ impl Naive {
             ResumeFrom::Last(count) => {
                 let nth = usize::try_from(*count).expect("it is small") - 1;
                 let first = self.events_for(selectors, grants, now).nth_back(nth);
-                Ok(before_end(first.map_or(self.earliest(selectors), |record| record.sequence.previous())))
+                let earliest = self.earliest(selectors);
+                Ok(before_end(first.map_or(earliest, |record| record.sequence.previous().max(earliest))))
             }
             ResumeFrom::EventId(raw) => {
                 let own = self.retained().find(|record| record.id.as_str() == &**raw).map(|record| record.sequence);
