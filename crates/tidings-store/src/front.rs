@@ -1,0 +1,84 @@
+//! The records that are to be trimmed next, as their segment's index tells of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tidings_core::{HistoryLimits, Kind, Record, Sequence, Timestamp};
+use tidings_topic::Topic;
+
+use crate::segment::{Sealed, SegmentError};
+
+/// What trimming needs to know of a record.
+#[derive(Clone, Debug)]
+pub(crate) struct FrontEntry {
+    pub sequence: Sequence,
+    pub committed_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub kind: Kind,
+    pub cost_bytes: u64,
+    pub topic: Topic,
+}
+
+impl FrontEntry {
+    pub(crate) fn of(record: &Record, history: &HistoryLimits) -> Self {
+        Self {
+            sequence: record.sequence,
+            committed_at: record.committed_at,
+            expires_at: record.expires_at,
+            kind: record.kind,
+            cost_bytes: history.cost_bytes(record) as u64,
+            topic: record.topic.clone(),
+        }
+    }
+}
+
+/// Some entries read ahead, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Front(VecDeque<FrontEntry>);
+
+impl Front {
+    /// The first entry after `place`, if it was read.
+    pub(crate) fn peek_after(&self, place: Sequence) -> Option<&FrontEntry> {
+        self.0.iter().find(|entry| entry.sequence > place)
+    }
+
+    /// They are trimmed.
+    pub(crate) fn forget_through(&mut self, place: Sequence) {
+        while self.0.pop_front_if(|entry| entry.sequence <= place).is_some() {}
+    }
+
+    pub(crate) fn fill(&mut self, entries: Vec<FrontEntry>) {
+        self.0 = entries.into();
+    }
+}
+
+/// So many entries are read at once. Cost: some 100 bytes each.
+const READ_AHEAD: u32 = 1024;
+
+/// Reads the first entries after `place` from the first segment that has any.
+pub(crate) fn read_front(segments: &[Arc<Sealed>], place: Sequence) -> Result<Vec<FrontEntry>, SegmentError> {
+    let Some(segment) = segments.iter().find(|segment| segment.summary().last > place) else { return Ok(Vec::new()) };
+    let from = segment.position_after(place)?;
+    let to = from.saturating_add(READ_AHEAD).min(segment.summary().records);
+    let mut topics: HashMap<u32, Topic> = HashMap::new();
+    let mut front = Vec::new();
+    for entry in segment.entries(from..to)? {
+        let topic = match topics.get(&entry.topic) {
+            Some(topic) => topic.clone(),
+            None => {
+                let topic = segment.topic_numbered(entry.topic)?.topic;
+                topics.insert(entry.topic, topic.clone());
+                topic
+            }
+        };
+        front.push(FrontEntry {
+            sequence: entry.sequence,
+            committed_at: entry.committed_at,
+            expires_at: entry.expires_at,
+            kind: entry.kind,
+            cost_bytes: u64::from(entry.cost_bytes),
+            topic,
+        });
+    }
+    Ok(front)
+}

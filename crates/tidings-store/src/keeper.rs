@@ -1,0 +1,246 @@
+//! The keeper thread: whatever need not hold up a commit. It seals log files that are full, writes checkpoints, removes
+//! what was trimmed, syncs in `relaxed`, and looks for room where there was none.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tidings_core::EngineError;
+
+use crate::checkpoint::Checkpoint;
+use crate::layout;
+use crate::segment::{self, Sealed, SegmentError};
+use crate::shared::Shared;
+
+/// How the keeper is told of work, and tells of it.
+#[derive(Debug, Default)]
+pub(crate) struct Keeper {
+    signal: Mutex<Signal>,
+    has_work: Condvar,
+    has_sealed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Signal {
+    is_awake: bool,
+    is_over: bool,
+    /// Why a log file cannot be sealed, if that was tried last.
+    trouble: Option<Arc<str>>,
+}
+
+/// In `relaxed`, what was written is synced after so long: with the time that a sync takes, within 100 ms.
+const SYNC_INTERVAL: Duration = Duration::from_millis(50);
+/// How often something that failed is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// So many full log files may wait for their index: what they hold is in memory.
+const TO_SEAL_MAX: usize = 4;
+/// A segment is written anew without its dead records once they are this part of it.
+const DEAD_PART: u64 = 2;
+
+impl Keeper {
+    /// There is work.
+    pub(crate) fn wake(&self) {
+        self.lock().is_awake = true;
+        self.has_work.notify_one();
+    }
+
+    /// There is no more to come.
+    pub(crate) fn end(&self) {
+        self.lock().is_over = true;
+        self.has_work.notify_one();
+        self.has_sealed.notify_all();
+    }
+
+    /// Holds the commit thread up while too much waits to be sealed.
+    ///
+    /// # Errors
+    /// When sealing does not get on.
+    pub(crate) fn wait_until_sealed(&self, shared: &Shared) -> Result<(), EngineError> {
+        loop {
+            if shared.state().segments.to_seal_count() < TO_SEAL_MAX {
+                return Ok(());
+            }
+            let signal = self.lock();
+            if let Some(cause) = &signal.trouble {
+                return Err(EngineError::NoRoom { cause: Arc::clone(cause) });
+            }
+            if signal.is_over {
+                return Err(EngineError::Closed);
+            }
+            drop(self.has_sealed.wait_timeout(signal, RETRY_INTERVAL));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Signal> {
+        self.signal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for work, or for `due`. Answers whether there may be more to come.
+    fn wait(&self, due: Option<Instant>) -> bool {
+        let mut signal = self.lock();
+        while !signal.is_awake && !signal.is_over {
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            signal = match left {
+                Some(Duration::ZERO) => break,
+                Some(left) => self.has_work.wait_timeout(signal, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.has_work.wait(signal).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        signal.is_awake = false;
+        !signal.is_over
+    }
+
+    fn set_trouble(&self, trouble: Option<Arc<str>>) {
+        self.lock().trouble = trouble;
+        self.has_sealed.notify_all();
+    }
+}
+
+/// Keeps the store in order until it ends.
+pub(crate) fn run(shared: &Shared) {
+    let mut sync_due: Option<Instant> = None;
+    loop {
+        let has_trouble = shared.health.lacks_room() || shared.keeper.lock().trouble.is_some();
+        let retry = has_trouble.then(|| Instant::now() + RETRY_INTERVAL);
+        let due = [sync_due, retry].into_iter().flatten().min();
+        if !shared.keeper.wait(due) {
+            return;
+        }
+        let now = Instant::now();
+        if shared.has_unsynced.load(Ordering::Acquire) && sync_due.is_none() {
+            sync_due = Some(now + SYNC_INTERVAL);
+        }
+        if sync_due.is_some_and(|due| due <= now) {
+            sync_due = None;
+            sync(shared);
+        }
+        if shared.is_finished.load(Ordering::Acquire) {
+            continue; // the commit thread has left all as it is to be
+        }
+        look_for_room(shared);
+        match keep(shared) {
+            Ok(()) => shared.keeper.set_trouble(None),
+            Err(error) => {
+                if shared.keeper.lock().trouble.is_none() {
+                    tracing::error!(%error, "the store cannot be kept in order; it is tried again each second");
+                }
+                shared.keeper.set_trouble(Some(error.to_string().into()));
+            }
+        }
+    }
+}
+
+fn sync(shared: &Shared) {
+    shared.has_unsynced.store(false, Ordering::Release);
+    if let Err(error) = shared.active_file().sync_data() {
+        shared.health.fail(&error, "sync the log");
+    }
+}
+
+/// A hub without room is not ready, and gets no publications by which it could find that there is some.
+fn look_for_room(shared: &Shared) {
+    if shared.health.lacks_room() {
+        let probe = shared.layout.root().join("room.probe");
+        let has_room = std::fs::write(&probe, [0; 64 * 1024]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
+        drop(std::fs::remove_file(&probe)); // it is not there where it could not be made
+        if has_room.is_ok() {
+            shared.health.is_well();
+        }
+    }
+}
+
+fn keep(shared: &Shared) -> Result<(), SegmentError> {
+    while let Some(log) = {
+        let state = shared.state();
+        state.segments.to_seal().cloned()
+    } {
+        let sealed = Arc::new(Sealed::seal(&log, shared.epoch, &shared.options.history)?);
+        {
+            let mut state = shared.state_mut();
+            state.segments.on_sealed(sealed);
+            state.shrink_recent(shared.options.window_bytes_max);
+        }
+        shared.keeper.has_sealed.notify_all();
+        checkpoint(shared)?;
+    }
+    remove_trimmed(shared)?;
+    compact(shared)
+}
+
+/// Writes what is remembered, and makes sure that the log holds all that it tells of.
+pub(crate) fn checkpoint(shared: &Shared) -> Result<(), SegmentError> {
+    let checkpoint = Checkpoint::of(&shared.state(), shared.epoch);
+    let path = shared.layout.checkpoint();
+    let write = || -> io::Result<()> {
+        if shared.has_unsynced.load(Ordering::Acquire) {
+            shared.active_file().sync_data()?;
+        }
+        checkpoint.write(&path)
+    };
+    write().map_err(SegmentError::io(&path))
+}
+
+fn remove_trimmed(shared: &Shared) -> Result<(), SegmentError> {
+    let is_due = {
+        let state = shared.state();
+        state.segments.sealed().first().is_some_and(|first| first.summary().last <= state.retained_after)
+    };
+    if !is_due {
+        return Ok(());
+    }
+    checkpoint(shared)?; // what it does not tell must still be in the log
+    let (trimmed, damaged_through) = {
+        let mut state = shared.state_mut();
+        let floor = state.retained_after;
+        (state.segments.take_through(floor), state.damaged_through)
+    };
+    for segment in trimmed {
+        if segment.summary().last <= damaged_through {
+            put_aside(shared, &segment)?;
+        } else {
+            segment.remove()?;
+        }
+    }
+    Ok(())
+}
+
+/// A segment that is no longer replayed because of damage may still be of use to somebody.
+fn put_aside(shared: &Shared, segment: &Sealed) -> Result<(), SegmentError> {
+    let directory = shared.layout.root().join("damaged");
+    let name = segment.log().file_name().unwrap_or_default();
+    std::fs::create_dir_all(&directory).map_err(SegmentError::io(&directory))?;
+    std::fs::rename(segment.log(), directory.join(name)).map_err(SegmentError::io(segment.log()))?;
+    tracing::warn!(log = %segment.log().display(), "put aside in the directory `damaged`, which nothing cleans up");
+    let index = segment::index_path(segment.log());
+    std::fs::remove_file(&index).map_err(SegmentError::io(&index))?;
+    layout::sync_directory(segment.log()).map_err(SegmentError::io(segment.log()))
+}
+
+/// Writes the segment with the most dead records anew, if that frees enough of it. One at a time.
+fn compact(shared: &Shared) -> Result<(), SegmentError> {
+    let worst = {
+        let state = shared.state();
+        let sealed = |first| state.segments.sealed().iter().find(|sealed| sealed.summary().begins_at == first);
+        let segments = state.segments.dead().iter().filter_map(|(first, dead)| Some((sealed(*first)?, *dead)));
+        let over = segments.filter(|(sealed, dead)| dead * DEAD_PART >= sealed.summary().cost_bytes);
+        over.max_by_key(|(_, dead)| *dead).map(|(sealed, _)| Arc::clone(sealed))
+    };
+    let Some(segment) = worst else { return Ok(()) };
+    let (floor, dropped) = {
+        let state = shared.state();
+        let dropped = state.dropped.iter().map(|(topic, place, ())| (topic.clone(), place));
+        (state.retained_after, dropped.collect::<std::collections::HashMap<_, _>>())
+    };
+    let before = segment.summary();
+    let fresh = segment::rewrite(&segment, |entry, topic| {
+        // Ends and deletions tell what became of a topic, if the checkpoint is ever lost.
+        entry.kind != tidings_core::Kind::Event
+            || entry.sequence > floor && dropped.get(topic).is_none_or(|through| entry.sequence > *through)
+    })?;
+    let after = fresh.as_ref().map_or(0, |fresh| fresh.summary().log_bytes);
+    tracing::debug!(log = %segment.log().display(), before = before.log_bytes, after, "a log file was written anew");
+    shared.state_mut().segments.replace(before.begins_at, fresh.map(Arc::new));
+    shared.keeper.wake(); // there may be another one
+    Ok(())
+}

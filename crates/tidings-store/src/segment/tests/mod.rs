@@ -1,0 +1,121 @@
+//! Tests of whole segments, with logs that are written here.
+//!
+//! | file | what is tested |
+//! |---|---|
+//! | `naive.rs` | the reference: all questions answered from a `Vec` |
+//! | `scanning.rs` | a log is walked through, good or not |
+//! | `queries.rs` | a segment answers what the reference does |
+//! | `damage.rs` | a damaged one answers that or an error |
+//! | `rewriting.rs` | a rewritten one, and what a crash leaves of it |
+
+mod damage;
+mod naive;
+mod queries;
+mod rewriting;
+mod scanning;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tidings_core::{Epoch, HistoryLimits, IdempotencyKey, Kind, Sequence, Timestamp};
+use tidings_topic::Topic;
+use tidings_wire::{EventId, EventType};
+
+use super::{Sealed, log_path};
+use crate::frame::{Frame, SegmentHeader, StoredKey};
+
+const FIRST: Sequence = Sequence(1000);
+
+fn epoch() -> Epoch {
+    Epoch::from_unix_micros(1_795_464_000_000_000)
+}
+
+fn history() -> HistoryLimits {
+    HistoryLimits { record_overhead_bytes: 64, ..HistoryLimits::default() }
+}
+
+/// A frame of a small event.
+fn event(sequence: u64, topic: &str, data: &str) -> Frame {
+    Frame {
+        sequence: Sequence(sequence),
+        committed_at: Timestamp::from_millis(1_795_464_000_000 + sequence / 3),
+        kind: Kind::Event,
+        private: false,
+        ttl: None,
+        topic: Topic::parse(topic).expect("a topic"),
+        id: None,
+        event_type: None,
+        retry_ms: None,
+        data: data.to_owned(),
+        key: None,
+    }
+}
+
+/// A log file of these frames, with zeros after them; and where each frame begins.
+fn write_log(dir: &Path, frames: &[Frame], room: usize) -> (PathBuf, Vec<usize>) {
+    let mut bytes = SegmentHeader { epoch: epoch(), first: FIRST }.encode().to_vec();
+    let mut offsets = Vec::new();
+    for frame in frames {
+        offsets.push(bytes.len());
+        frame.encode(&mut bytes);
+    }
+    bytes.resize(bytes.len() + room, 0);
+    let path = log_path(dir, FIRST);
+    std::fs::write(&path, bytes).expect("a file in a temporary directory");
+    (path, offsets)
+}
+
+fn seal(dir: &Path, frames: &[Frame]) -> Sealed {
+    let (log, _) = write_log(dir, frames, 100);
+    Sealed::seal(&log, epoch(), &history()).expect("the log is good")
+}
+
+/// Any frames of one log, in their order.
+fn frames(count: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = Vec<Frame>> {
+    // Mostly no hole and many events in a millisecond, sometimes not.
+    let steps = (prop_oneof![4 => Just(1u64), 1 => 1..50u64], prop_oneof![3 => Just(0u64), 1 => 0..5000u64]);
+    prop::collection::vec((steps, any_frame()), count).prop_map(|frames| {
+        let (mut sequence, mut at) = (FIRST.0, 1_795_464_000_000);
+        frames
+            .into_iter()
+            .map(|((leap, wait), frame)| {
+                (sequence, at) = (sequence + leap, at + wait);
+                Frame { sequence: Sequence(sequence), committed_at: Timestamp::from_millis(at), ..frame }
+            })
+            .collect()
+    })
+}
+
+fn any_frame() -> impl Strategy<Value = Frame> {
+    let kind = prop_oneof![8 => Just(Kind::Event), 1 => Just(Kind::End), 1 => Just(Kind::Deleted)];
+    let topic = prop_oneof![3 => "[ab]", 2 => "t/[0-9]{1,3}", 1 => "[a-zé/]{1,300}"];
+    let id = prop::option::of("id-[0-9]{1,2}|[a-z]{1,40}");
+    let ttl = prop::option::weighted(0.2, prop_oneof![0..100_000u64, any::<u64>()]);
+    let key = prop::option::weighted(0.1, ("[a-z]{0,5}", "[a-z]{1,5}", any::<u64>()));
+    let data = prop_oneof![8 => ".{0,80}", 1 => ".{0,9}".prop_map(|text| text.repeat(1000))];
+    (kind, topic, id, ttl, key, data, any::<bool>()).prop_map(|(kind, topic, id, ttl, key, data, private)| {
+        let topic = Topic::parse(&topic).expect("a topic");
+        let key = key.map(|(subject, key, fingerprint)| {
+            let key = IdempotencyKey { subject: subject.into(), key: key.into() };
+            StoredKey { key, fingerprint }
+        });
+        let (at, sequence) = (Timestamp::default(), Sequence::ZERO);
+        if kind != Kind::Event {
+            return Frame::of_topic(kind, sequence, at, topic, key);
+        }
+        Frame {
+            sequence,
+            committed_at: at,
+            kind,
+            private,
+            ttl: ttl.map(Duration::from_millis),
+            topic,
+            id: id.map(|id| EventId::parse(&id).expect("an id")),
+            event_type: private.then(|| EventType::parse("order").expect("a type")),
+            retry_ms: None,
+            data,
+            key,
+        }
+    })
+}
