@@ -17,7 +17,7 @@ use crate::log::ActiveLog;
 use crate::options::{Durability, OpenError, StoreOptions};
 use crate::recent::Recent;
 use crate::reserve::{self, Reserve};
-use crate::segment::{self, LogScan, ScanEnd, Sealed, SegmentError, Step};
+use crate::segment::{self, Entry, LogScan, ScanEnd, Sealed, SegmentError, Step};
 use crate::shared::Shared;
 use crate::state::State;
 
@@ -294,9 +294,9 @@ fn restore_bounded(shared: &Shared, sealed: &[Arc<Sealed>]) -> Result<(), OpenEr
             let mut state = shared.state_mut();
             for entry in entries {
                 if state.is_retained(&topic.topic, entry.sequence) {
-                    let (place, committed_at) = (entry.sequence, entry.committed_at);
-                    let (cost_bytes, kind) = (entry.cost_bytes, entry.kind);
-                    state.bounded.restore(&topic.topic, Bounded { place, committed_at, cost_bytes, kind });
+                    let Entry { sequence, committed_at, expires_at, cost_bytes, kind, .. } = entry;
+                    let bounded = Bounded::new(sequence, committed_at, expires_at, cost_bytes, kind);
+                    state.bounded.restore(&topic.topic, bounded);
                 }
             }
         }

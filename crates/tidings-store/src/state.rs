@@ -164,8 +164,7 @@ impl State {
                 let weight = Weight { events, bytes: trimmed.cost_bytes as u64 };
                 self.drop_weight(trimmed.place, weight);
                 self.dropped.set(&trimmed.topic, trimmed.place, ());
-                // Of one that is on disk alone this is not known: a verdict too many is better than one too few.
-                let is_past_its_age = self.recent.get(trimmed.place).is_some_and(|record| record.is_expired(now));
+                let is_past_its_age = trimmed.expires_at.is_some_and(|at| at <= now);
                 self.recent.retire(trimmed.place);
                 if trimmed.kind == Kind::Event && !is_past_its_age {
                     let mark = Mark { sequence: trimmed.place, at: trimmed.committed_at };

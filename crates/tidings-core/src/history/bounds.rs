@@ -7,6 +7,8 @@
 mod naive;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use tidings_topic::Topic;
 
@@ -21,7 +23,7 @@ use crate::time::Timestamp;
 /// Events and ends count for the bytes and the age, events alone for the count. What is pushed is kept until
 /// [`BoundedTopics::trim_one`] gives it out, or the engine says that it has gone otherwise.
 ///
-/// Cost: 24 bytes for each record kept under a table, a third more with the room that it grows into, and about 200 for each
+/// Cost: 32 bytes for each record kept under a table, a third more with the room that it grows into, and about 200 for each
 /// such topic; both are given back. Without a table nothing is kept and nothing is looked up.
 #[derive(Debug, Default)]
 pub struct BoundedTopics {
@@ -44,6 +46,8 @@ pub struct Bounded {
     pub committed_at: Timestamp,
     /// What it counts for against the bytes of its topic. An event is far from 4 GiB.
     pub cost_bytes: u32,
+    /// How long after its commit it is past its own age. Unit: milliseconds; `None`: never, or not within 49 days.
+    pub ttl_ms: Option<NonZeroU32>,
     /// What it is.
     pub kind: Kind,
 }
@@ -59,8 +63,31 @@ pub struct Trimmed {
     pub committed_at: Timestamp,
     /// What it counted for.
     pub cost_bytes: usize,
+    /// From when on it is past its own age, if it has one.
+    pub expires_at: Option<Timestamp>,
     /// What it is.
     pub kind: Kind,
+}
+
+impl Bounded {
+    /// What is remembered of a record that is past its own age at `expires_at`.
+    pub fn new(
+        place: Sequence,
+        committed_at: Timestamp,
+        expires_at: Option<Timestamp>,
+        cost_bytes: u32,
+        kind: Kind,
+    ) -> Self {
+        let ttl_ms = expires_at.and_then(|at| u32::try_from(at.since(committed_at).as_millis()).ok());
+        // One that is past its age at once is past it after a millisecond as well.
+        let ttl_ms = ttl_ms.map(|ttl_ms| NonZeroU32::new(ttl_ms).unwrap_or(NonZeroU32::MIN));
+        Self { place, committed_at, cost_bytes, ttl_ms, kind }
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        let ttl = Duration::from_millis(u64::from(self.ttl_ms?.get()));
+        Some(self.committed_at.saturating_add(ttl))
+    }
 }
 
 impl BoundedTopics {
@@ -87,9 +114,9 @@ impl BoundedTopics {
     /// `record` was committed and counts for so much. Records of one topic come in the order of their places.
     pub fn push(&mut self, record: &Record, cost_bytes: usize) {
         if !self.is_empty() {
-            let Record { sequence: place, committed_at, kind, .. } = *record;
+            let Record { sequence: place, committed_at, expires_at, kind, .. } = *record;
             let cost_bytes = u32::try_from(cost_bytes).unwrap_or(u32::MAX);
-            self.restore(&record.topic, Bounded { place, committed_at, cost_bytes, kind });
+            self.restore(&record.topic, Bounded::new(place, committed_at, expires_at, cost_bytes, kind));
         }
     }
 
@@ -180,11 +207,13 @@ impl BoundedTopics {
 
     fn take_first(&mut self, topic: &Topic) -> Option<Trimmed> {
         let of_topic = self.topics.get_mut(topic)?;
-        let Bounded { place, committed_at, cost_bytes, kind } = of_topic.pop()?;
+        let bounded = of_topic.pop()?;
+        let Bounded { place, committed_at, cost_bytes, kind, .. } = bounded;
+        let expires_at = bounded.expires_at();
         if of_topic.kept.is_empty() {
             self.on_deleted(topic);
         }
-        Some(Trimmed { topic: topic.clone(), place, committed_at, cost_bytes: cost_bytes as usize, kind })
+        Some(Trimmed { topic: topic.clone(), place, committed_at, cost_bytes: cost_bytes as usize, expires_at, kind })
     }
 
     fn forget_due(&mut self, due: Option<Timestamp>, topic: &Topic) {
@@ -250,7 +279,6 @@ impl BoundedTopic {
 #[cfg(test)]
 mod tests {
     use std::iter;
-    use std::time::Duration;
 
     use tidings_topic::Selector;
 
@@ -303,11 +331,11 @@ mod tests {
         (1..=10_000).for_each(|place| topics.restore(&topic("a"), bounded(place, Kind::Event, 1)));
         topics.on_trimmed(&topic("a"), Sequence(9_999));
         assert!(topics.topics[&topic("a")].kept.capacity() <= ROOM_KEPT);
-        assert_eq!(size_of::<Bounded>(), 24, "as its cost is documented");
+        assert_eq!(size_of::<Bounded>(), 32, "as its cost is documented");
     }
 
     pub(super) fn bounded(place: u64, kind: Kind, cost_bytes: u32) -> Bounded {
-        Bounded { place: Sequence(place), committed_at: at(place), cost_bytes, kind }
+        Bounded::new(Sequence(place), at(place), None, cost_bytes, kind)
     }
 
     pub(super) fn table(
