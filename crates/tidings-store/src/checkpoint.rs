@@ -18,6 +18,7 @@ use tidings_wire::EventId;
 use crate::frame::{FORMAT_VERSION, put_number, put_text, take_number, take_text};
 use crate::layout;
 use crate::options::OpenError;
+use crate::segments::DeadIn;
 use crate::state::State;
 
 const MAGIC: &[u8; 8] = b"TIDINGSC";
@@ -48,9 +49,10 @@ impl Checkpoint {
             put_number(first.0, out);
             put_number(last.0, out);
         });
-        put_list(&mut out, state.segments.dead().iter(), |(first, bytes), out| {
-            put_number(first.0, out);
-            put_number(*bytes, out);
+        put_list(&mut out, state.segments.dead(), |dead, out| {
+            for number in [dead.segment.0, dead.bytes, dead.log_bytes.unwrap_or_default()] {
+                put_number(number, out);
+            }
         });
         let (trimmed, deleted) = state.marks.floors();
         for number in [trimmed.sequence.0, trimmed.at.as_millis(), deleted.0] {
@@ -135,7 +137,9 @@ impl Checkpoint {
         }
         let mut dead = Vec::new();
         for _ in 0..take_number(rest)? {
-            dead.push((Sequence(take_number(rest)?), take_number(rest)?));
+            let (segment, bytes) = (Sequence(take_number(rest)?), take_number(rest)?);
+            let log_bytes = Some(take_number(rest)?).filter(|log_bytes| *log_bytes > 0); // no log is shorter than its head
+            dead.push(DeadIn { segment, bytes, log_bytes });
         }
         state.segments.restore_dead(dead);
         let floor =

@@ -1,21 +1,21 @@
-//! A record as it stands in a log file, and the head of such a file.
+//! A record as it stands in a log file.
 //!
 //! ```text
 //! file:    SegmentHeader, frame, frame, … and zeros where the file was given room ahead
-//! frame:   length u32 | crc32 of the payload u32 | payload
-//! payload: flags u8 | sequence u64 | committed at u64 (ms) | topic | [id] [type] [retry] [ttl] [key] | data
+//! frame:   length u32 | crc32 of the payload, begun with the salt of the file u32 | payload
+//! payload: flags u8 | sequence u64 | committed at u64 (ms) | unsynced bytes | topic | [id] [type] [retry] [ttl] [key] | data
 //! ```
 //! Numbers are little-endian; lengths within a payload are LEB128. What a flag does not announce is not there.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crc32fast::Hasher;
 use tidings_core::{Epoch, IdempotencyKey, Kind, Position, Publication, Record, Sequence, Timestamp};
 use tidings_topic::Topic;
 use tidings_wire::{EventId, EventType};
 
-/// The version of the format that this program writes, and the only one that it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+use crate::numbers::{put_number, put_text, take, take_number, take_text, take_u64};
 
 /// What stands before a frame's payload. Unit: bytes.
 pub(crate) const FRAME_HEAD_BYTES: usize = 8;
@@ -25,6 +25,9 @@ pub(crate) const FRAME_HEAD_BYTES: usize = 8;
 pub(crate) struct Frame {
     pub sequence: Sequence,
     pub committed_at: Timestamp,
+    /// How many bytes before it in its file were perhaps not synced yet when it was written: so a start knows what had to
+    /// be there. Unit: bytes.
+    pub unsynced_bytes: u64,
     pub kind: Kind,
     pub private: bool,
     pub ttl: Option<Duration>,
@@ -62,7 +65,21 @@ impl Frame {
     pub(crate) fn event(sequence: Sequence, at: Timestamp, publication: Publication, fingerprint: Option<u64>) -> Self {
         let Publication { topic, data, event_type, id, retry_ms, ttl, private, ends_topic: _, idempotency } = publication;
         let key = idempotency.zip(fingerprint).map(|(key, fingerprint)| StoredKey { key, fingerprint });
-        Self { sequence, committed_at: at, kind: Kind::Event, private, ttl, topic, id, event_type, retry_ms, data, key }
+        let (kind, unsynced_bytes) = (Kind::Event, 0);
+        Self {
+            sequence,
+            committed_at: at,
+            unsynced_bytes,
+            kind,
+            private,
+            ttl,
+            topic,
+            id,
+            event_type,
+            retry_ms,
+            data,
+            key,
+        }
     }
 
     /// The end or the deletion of a topic. An end that was published without data carries that publication's key.
@@ -73,8 +90,20 @@ impl Frame {
         topic: Topic,
         key: Option<StoredKey>,
     ) -> Self {
-        let (private, ttl, id, event_type, retry_ms) = (false, None, None, None, None);
-        Self { sequence, committed_at: at, kind, private, ttl, topic, id, event_type, retry_ms, data: String::new(), key }
+        Self {
+            sequence,
+            committed_at: at,
+            unsynced_bytes: 0,
+            kind,
+            private: false,
+            ttl: None,
+            topic,
+            id: None,
+            event_type: None,
+            retry_ms: None,
+            data: String::new(),
+            key,
+        }
     }
 
     /// The record as readers are given it.
@@ -101,16 +130,14 @@ impl Frame {
         }
     }
 
-    /// Adds the frame to `out`.
+    /// Adds the frame to `out`, without its checksum: see [`stamp`].
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let head = out.len();
         out.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
         self.encode_payload(out);
-        let payload = &out[head + FRAME_HEAD_BYTES..];
-        let length = u32::try_from(payload.len()).expect("an event is far smaller than 4 GiB: see `event_bytes_max`");
-        let crc = crc32fast::hash(payload);
+        let length = out.len() - head - FRAME_HEAD_BYTES;
+        let length = u32::try_from(length).expect("an event is far smaller than 4 GiB: see `event_bytes_max`");
         out[head..head + 4].copy_from_slice(&length.to_le_bytes());
-        out[head + 4..head + FRAME_HEAD_BYTES].copy_from_slice(&crc.to_le_bytes());
     }
 
     fn encode_payload(&self, out: &mut Vec<u8>) {
@@ -124,6 +151,7 @@ impl Frame {
         out.push(flags);
         out.extend_from_slice(&self.sequence.0.to_le_bytes());
         out.extend_from_slice(&self.committed_at.as_millis().to_le_bytes());
+        put_number(self.unsynced_bytes, out);
         put_text(self.topic.as_str(), out);
         if let Some(id) = &self.id {
             put_text(id.as_str(), out);
@@ -146,8 +174,25 @@ impl Frame {
     }
 }
 
-/// Reads what stands at the beginning of `bytes`, which end where the file does.
-pub(crate) fn decode(bytes: &[u8]) -> Decoded {
+/// Gives encoded frames the checksums that they have in the file with this salt.
+pub(crate) fn stamp(mut frames: &mut [u8], salt: u32) {
+    while let Some((head, rest)) = frames.split_first_chunk_mut::<FRAME_HEAD_BYTES>() {
+        let length = u32::from_le_bytes(*head.first_chunk().expect("half a head is four bytes"));
+        let (payload, rest) = rest.split_at_mut(length as usize);
+        head[4..].copy_from_slice(&checksum(payload, salt).to_le_bytes());
+        frames = rest;
+    }
+}
+
+/// What the checksum of a frame with this payload is.
+pub(crate) fn checksum(payload: &[u8], salt: u32) -> u32 {
+    let mut hasher = Hasher::new_with_initial(salt);
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+/// Reads what stands at the beginning of `bytes`, which end where the file with this salt does.
+pub(crate) fn decode(bytes: &[u8], salt: u32) -> Decoded {
     let Some((head, rest)) = bytes.split_at_checked(FRAME_HEAD_BYTES) else {
         return if bytes.iter().all(|byte| *byte == 0) { Decoded::End } else { Decoded::Torn };
     };
@@ -159,7 +204,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
     }
     let length = length as usize;
     let Some(payload) = rest.get(..length) else { return Decoded::Torn };
-    if length == 0 || crc32fast::hash(payload) != crc {
+    if length == 0 || checksum(payload, salt) != crc {
         return Decoded::Damaged;
     }
     match decode_payload(payload) {
@@ -174,6 +219,7 @@ fn decode_payload(payload: &[u8]) -> Option<Frame> {
     let kind = kind_of(flags)?;
     let sequence = Sequence(take_u64(&mut rest)?);
     let committed_at = Timestamp::from_millis(take_u64(&mut rest)?);
+    let unsynced_bytes = take_number(&mut rest)?;
     let has = |flag: u8| flags & flag != 0;
     let topic = Topic::parse(take_text(&mut rest)?).ok()?;
     let id = if has(ID) { Some(EventId::parse(take_text(&mut rest)?).ok()?) } else { None };
@@ -188,61 +234,20 @@ fn decode_payload(payload: &[u8]) -> Option<Frame> {
     };
     let data = std::str::from_utf8(rest).ok()?.to_owned();
     let private = has(PRIVATE);
-    Some(Frame { sequence, committed_at, kind, private, ttl, topic, id, event_type, retry_ms, data, key })
-}
-
-/// The head of a log file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SegmentHeader {
-    pub epoch: Epoch,
-    /// No frame of the file is before it.
-    pub first: Sequence,
-}
-
-/// What is wrong with the head of a log file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HeaderFault {
-    /// It is no log file of ours, or its head is damaged.
-    Damaged,
-    /// It is of another version of the format.
-    Version(u32),
-}
-
-const MAGIC: &[u8; 8] = b"TIDINGS\n";
-
-impl SegmentHeader {
-    /// magic 8 | version 4 | epoch 12 | first sequence 8 | crc32 of all before 4
-    pub(crate) const BYTES: usize = 36;
-
-    pub(crate) fn encode(&self) -> [u8; Self::BYTES] {
-        let mut out = [0; Self::BYTES];
-        out[..8].copy_from_slice(MAGIC);
-        out[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-        out[12..24].copy_from_slice(self.epoch.as_str().as_bytes());
-        out[24..32].copy_from_slice(&self.first.0.to_le_bytes());
-        let crc = crc32fast::hash(&out[..32]);
-        out[32..].copy_from_slice(&crc.to_le_bytes());
-        out
-    }
-
-    /// # Errors
-    /// [`HeaderFault`]; the version is looked at before the rest, so that a later format says that it is one.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeaderFault> {
-        let bytes: &[u8; Self::BYTES] = bytes.first_chunk().ok_or(HeaderFault::Damaged)?;
-        let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-        if bytes[..8] != *MAGIC {
-            return Err(HeaderFault::Damaged);
-        }
-        if number(8) != FORMAT_VERSION {
-            return Err(HeaderFault::Version(number(8)));
-        }
-        if number(32) != crc32fast::hash(&bytes[..32]) {
-            return Err(HeaderFault::Damaged);
-        }
-        let epoch = std::str::from_utf8(&bytes[12..24]).ok().and_then(Epoch::parse).ok_or(HeaderFault::Damaged)?;
-        let first = Sequence(u64::from_le_bytes(bytes[24..32].try_into().expect("eight bytes")));
-        Ok(Self { epoch, first })
-    }
+    Some(Frame {
+        sequence,
+        committed_at,
+        unsynced_bytes,
+        kind,
+        private,
+        ttl,
+        topic,
+        id,
+        event_type,
+        retry_ms,
+        data,
+        key,
+    })
 }
 
 const KIND: u8 = 0b0000_0011;
@@ -274,59 +279,17 @@ fn kind_of(flags: u8) -> Option<Kind> {
     }
 }
 
-/// LEB128: seven bits a byte, the lowest first.
-pub(crate) fn put_number(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push((value & 0x7f) as u8);
-}
-
-pub(crate) fn put_text(text: &str, out: &mut Vec<u8>) {
-    put_number(text.len() as u64, out);
-    out.extend_from_slice(text.as_bytes());
-}
-
-pub(crate) fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
-    let (taken, left) = rest.split_at_checked(count)?;
-    *rest = left;
-    Some(taken)
-}
-
-pub(crate) fn take_u64(rest: &mut &[u8]) -> Option<u64> {
-    take(rest, 8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes were taken")))
-}
-
-pub(crate) fn take_number(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..u64::BITS).step_by(7) {
-        let byte = take(rest, 1)?[0];
-        let bits = u64::from(byte & 0x7f);
-        if bits << shift >> shift != bits {
-            return None; // more than 64 bits
-        }
-        value |= bits << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-pub(crate) fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
-    let length = usize::try_from(take_number(rest)?).ok()?;
-    std::str::from_utf8(take(rest, length)?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SALT: u32 = 0x0bad_cafe;
 
     fn frame() -> Frame {
         Frame {
             sequence: Sequence(42),
             committed_at: Timestamp::from_millis(1_795_464_000_000),
+            unsynced_bytes: 300,
             kind: Kind::Event,
             private: true,
             ttl: Some(Duration::from_mins(10)),
@@ -345,6 +308,7 @@ mod tests {
     fn encoded(frame: &Frame) -> Vec<u8> {
         let mut out = Vec::new();
         frame.encode(&mut out);
+        stamp(&mut out, SALT);
         out
     }
 
@@ -364,9 +328,9 @@ mod tests {
         for frame in [frame(), plain, Frame { data: "x".repeat(100_000), ..frame() }] {
             let mut bytes = encoded(&frame);
             let len = bytes.len();
-            assert_eq!(decode(&bytes), Decoded::Frame(Box::new(frame.clone()), len));
+            assert_eq!(decode(&bytes, SALT), Decoded::Frame(Box::new(frame.clone()), len));
             bytes.extend_from_slice(b"what comes after it");
-            assert_eq!(decode(&bytes), Decoded::Frame(Box::new(frame), len));
+            assert_eq!(decode(&bytes, SALT), Decoded::Frame(Box::new(frame), len));
         }
     }
 
@@ -376,7 +340,7 @@ mod tests {
         for at in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[at / 8] ^= 1 << (at % 8);
-            assert!(matches!(decode(&damaged), Decoded::Damaged | Decoded::Torn), "bit {at}");
+            assert!(matches!(decode(&damaged, SALT), Decoded::Damaged | Decoded::Torn), "bit {at}");
         }
     }
 
@@ -384,37 +348,22 @@ mod tests {
     fn a_frame_that_is_cut_short_is_torn_and_zeros_are_the_end() {
         let bytes = encoded(&frame());
         for len in 1..bytes.len() {
-            assert_eq!(decode(&bytes[..len]), Decoded::Torn, "{len} bytes");
+            assert_eq!(decode(&bytes[..len], SALT), Decoded::Torn, "{len} bytes");
         }
-        assert_eq!(decode(&[]), Decoded::End);
-        assert_eq!(decode(&[0; 5]), Decoded::End);
-        assert_eq!(decode(&[0; 100]), Decoded::End);
+        assert_eq!(decode(&[], SALT), Decoded::End);
+        assert_eq!(decode(&[0; 5], SALT), Decoded::End);
+        assert_eq!(decode(&[0; 100], SALT), Decoded::End);
     }
 
     #[test]
-    fn the_head_of_a_file_reads_back_and_knows_other_versions() {
-        let header = SegmentHeader { epoch: Epoch::from_unix_micros(1_795_464_000_000_000), first: Sequence(7) };
-        let bytes = header.encode();
-        assert_eq!(SegmentHeader::decode(&bytes), Ok(header));
-        for at in 0..bytes.len() {
-            let mut damaged = bytes;
-            damaged[at] ^= 1;
-            assert!(SegmentHeader::decode(&damaged).is_err(), "byte {at}");
-        }
-        let mut later = bytes;
-        later[8] = 2;
-        assert_eq!(SegmentHeader::decode(&later), Err(HeaderFault::Version(2)));
-        assert_eq!(SegmentHeader::decode(&bytes[..35]), Err(HeaderFault::Damaged));
-    }
-
-    #[test]
-    fn numbers_of_any_size_read_back() {
-        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
-            let mut out = Vec::new();
-            put_number(value, &mut out);
-            let mut rest = &*out;
-            assert_eq!((take_number(&mut rest), rest.len()), (Some(value), 0));
-        }
-        assert_eq!(take_number(&mut &[0xff; 10][..]), None, "more than 64 bits");
+    fn frames_are_stamped_one_by_one_and_belong_to_one_file() {
+        let frames = [frame(), Frame { sequence: Sequence(43), data: String::new(), ..frame() }];
+        let mut bytes = Vec::new();
+        frames.iter().for_each(|frame| frame.encode(&mut bytes));
+        stamp(&mut bytes, SALT);
+        assert_eq!(bytes, [encoded(&frames[0]), encoded(&frames[1])].concat());
+        assert_eq!(decode(&bytes, SALT + 1), Decoded::Damaged, "that of another file");
+        stamp(&mut bytes, SALT + 1);
+        assert!(matches!(decode(&bytes, SALT + 1), Decoded::Frame(..)));
     }
 }

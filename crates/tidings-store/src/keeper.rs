@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tidings_core::EngineError;
+use tidings_core::{EngineError, Sequence};
 
 use crate::checkpoint::Checkpoint;
+use crate::compact;
 use crate::layout;
 use crate::segment::{self, Sealed, SegmentError};
 use crate::shared::Shared;
@@ -35,8 +36,6 @@ const SYNC_INTERVAL: Duration = Duration::from_millis(50);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// So many full log files may wait for their index: what they hold is in memory.
 const TO_SEAL_MAX: usize = 4;
-/// A segment is written anew without its dead records once they are this part of it.
-const DEAD_PART: u64 = 2;
 
 impl Keeper {
     /// There is work.
@@ -165,12 +164,16 @@ fn keep(shared: &Shared) -> Result<(), SegmentError> {
         checkpoint(shared)?;
     }
     remove_trimmed(shared)?;
-    compact(shared)
+    compact::compact_worst(shared)
 }
 
 /// Writes what is remembered, and makes sure that the log holds all that it tells of.
-pub(crate) fn checkpoint(shared: &Shared) -> Result<(), SegmentError> {
-    let checkpoint = Checkpoint::of(&shared.state(), shared.epoch);
+/// Answers from which place on history is retained, as it says.
+pub(crate) fn checkpoint(shared: &Shared) -> Result<Sequence, SegmentError> {
+    let (checkpoint, retained_after) = {
+        let state = shared.state();
+        (Checkpoint::of(&state, shared.epoch), state.retained_after)
+    };
     let path = shared.layout.checkpoint();
     let write = || -> io::Result<()> {
         if shared.has_unsynced.load(Ordering::Acquire) {
@@ -178,13 +181,16 @@ pub(crate) fn checkpoint(shared: &Shared) -> Result<(), SegmentError> {
         }
         checkpoint.write(&path)
     };
-    write().map_err(SegmentError::io(&path))
+    write().map_err(SegmentError::io(&path))?;
+    Ok(retained_after)
 }
 
-fn remove_trimmed(shared: &Shared) -> Result<(), SegmentError> {
-    let is_due = {
+/// Removes the segments of which nothing is retained.
+pub(crate) fn remove_trimmed(shared: &Shared) -> Result<(), SegmentError> {
+    let (floor, is_due) = {
         let state = shared.state();
-        state.segments.sealed().first().is_some_and(|first| first.summary().last <= state.retained_after)
+        let floor = state.retained_after;
+        (floor, state.segments.sealed().first().is_some_and(|first| first.summary().last <= floor))
     };
     if !is_due {
         return Ok(());
@@ -192,7 +198,6 @@ fn remove_trimmed(shared: &Shared) -> Result<(), SegmentError> {
     checkpoint(shared)?; // what it does not tell must still be in the log
     let (trimmed, damaged_through) = {
         let mut state = shared.state_mut();
-        let floor = state.retained_after;
         (state.segments.take_through(floor), state.damaged_through)
     };
     for segment in trimmed {
@@ -212,35 +217,6 @@ fn put_aside(shared: &Shared, segment: &Sealed) -> Result<(), SegmentError> {
     std::fs::create_dir_all(&directory).map_err(SegmentError::io(&directory))?;
     std::fs::rename(segment.log(), directory.join(name)).map_err(SegmentError::io(segment.log()))?;
     tracing::warn!(log = %segment.log().display(), "put aside in the directory `damaged`, which nothing cleans up");
-    let index = segment::index_path(segment.log());
-    std::fs::remove_file(&index).map_err(SegmentError::io(&index))?;
+    drop(std::fs::remove_file(segment::index_path(segment.log()))); // it may not be there, and is of no use
     layout::sync_directory(segment.log()).map_err(SegmentError::io(segment.log()))
-}
-
-/// Writes the segment with the most dead records anew, if that frees enough of it. One at a time.
-fn compact(shared: &Shared) -> Result<(), SegmentError> {
-    let worst = {
-        let state = shared.state();
-        let sealed = |first| state.segments.sealed().iter().find(|sealed| sealed.summary().begins_at == first);
-        let segments = state.segments.dead().iter().filter_map(|(first, dead)| Some((sealed(*first)?, *dead)));
-        let over = segments.filter(|(sealed, dead)| dead * DEAD_PART >= sealed.summary().cost_bytes);
-        over.max_by_key(|(_, dead)| *dead).map(|(sealed, _)| Arc::clone(sealed))
-    };
-    let Some(segment) = worst else { return Ok(()) };
-    let (floor, dropped) = {
-        let state = shared.state();
-        let dropped = state.dropped.iter().map(|(topic, place, ())| (topic.clone(), place));
-        (state.retained_after, dropped.collect::<std::collections::HashMap<_, _>>())
-    };
-    let before = segment.summary();
-    let fresh = segment::rewrite(&segment, |entry, topic| {
-        // Ends and deletions tell what became of a topic, if the checkpoint is ever lost.
-        entry.kind != tidings_core::Kind::Event
-            || entry.sequence > floor && dropped.get(topic).is_none_or(|through| entry.sequence > *through)
-    })?;
-    let after = fresh.as_ref().map_or(0, |fresh| fresh.summary().log_bytes);
-    tracing::debug!(log = %segment.log().display(), before = before.log_bytes, after, "a log file was written anew");
-    shared.state_mut().segments.replace(before.begins_at, fresh.map(Arc::new));
-    shared.keeper.wake(); // there may be another one
-    Ok(())
 }

@@ -17,13 +17,16 @@
 //! | `queue.rs`, `commit.rs`, `log.rs` | from a publication to a durable frame |
 //! | `recent.rs`, `front.rs`, `segments.rs`, `holes.rs` | parts of the state |
 //! | `readers.rs`, `pages.rs`, `resolve.rs` | what readers ask |
-//! | `keeper.rs`, `health.rs`, `reserve.rs` | sealing, trimming, syncing; the state of the disk |
+//! | `keeper.rs`, `compact.rs` | sealing, trimming, syncing; log files written anew |
+//! | `health.rs`, `reserve.rs` | the state of the disk |
 //! | `frame.rs`, `checkpoint.rs`, `layout.rs`, `lock.rs` | what stands on disk |
 //! | `recover.rs` | a start |
 //! | `segment/` | files that are full, and their indices |
+//! | `operate/` | what an operator asks of a directory that no hub has open |
 
 mod checkpoint;
 mod commit;
+mod compact;
 mod frame;
 mod front;
 mod health;
@@ -32,6 +35,7 @@ mod keeper;
 mod layout;
 mod lock;
 mod log;
+pub mod operate;
 mod options;
 mod pages;
 mod queue;

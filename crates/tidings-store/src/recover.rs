@@ -91,7 +91,7 @@ pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer),
     let log_first = newest.as_ref().map_or(recent_start.next(), |newest| header_first(newest, recent_start));
     state.segments.begin(log.path().to_owned(), log_first);
     let shared = Shared::new(options, layout, epoch, state, Arc::clone(log.file()), lock);
-    restore_bounded(&shared, &sealed)?;
+    restore_bounded(&shared, &sealed, applied_through)?;
     for segment in sealed.iter().filter(|segment| segment.summary().last > applied_through) {
         replay_sealed(&shared, segment.log(), applied_through)?;
     }
@@ -277,8 +277,8 @@ fn put_aside(layout: &Layout, log: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// What is kept under the bounds of single topics, from the indices of the sealed segments.
-fn restore_bounded(shared: &Shared, sealed: &[Arc<Sealed>]) -> Result<(), OpenError> {
+/// What the checkpoint counts as kept under the bounds of single topics, from the indices of the sealed segments.
+fn restore_bounded(shared: &Shared, sealed: &[Arc<Sealed>], applied_through: Sequence) -> Result<(), OpenError> {
     if shared.state().bounded.is_empty() {
         return Ok(());
     }
@@ -293,7 +293,7 @@ fn restore_bounded(shared: &Shared, sealed: &[Arc<Sealed>]) -> Result<(), OpenEr
             let entries = segment.entries_at(&segment.postings(&topic, 0..topic.records)?)?;
             let mut state = shared.state_mut();
             for entry in entries {
-                if state.is_retained(&topic.topic, entry.sequence) {
+                if entry.sequence <= applied_through && state.is_retained(&topic.topic, entry.sequence) {
                     let Entry { sequence, committed_at, expires_at, cost_bytes, kind, .. } = entry;
                     let bounded = Bounded::new(sequence, committed_at, expires_at, cost_bytes, kind);
                     state.bounded.restore(&topic.topic, bounded);
@@ -320,6 +320,7 @@ fn apply(shared: &Shared, mut frame: Frame, is_applied: bool, is_recent: bool) -
     let (key, at) = (frame.key.take(), frame.committed_at);
     let record = Arc::new(frame.into_record(shared.epoch));
     if !is_applied {
+        shared.trim(at); // as it was trimmed then: what is trimmed later depends on it
         if record.kind == Kind::Deleted {
             let weight = shared.weigh(&record.topic, record.sequence).map_err(|error| OpenError::Damaged {
                 path: shared.layout.segments(),
@@ -334,23 +335,26 @@ fn apply(shared: &Shared, mut frame: Frame, is_applied: bool, is_recent: bool) -
         }
         shared.state_mut().account(&record);
     }
-    if is_recent {
-        remember(&mut shared.state_mut(), record);
+    remember(&mut shared.state_mut(), record, is_recent);
+    if !is_applied {
+        shared.trim(at);
     }
     Ok(())
 }
 
-/// Puts a record into memory, retained or not.
-fn remember(state: &mut State, record: Arc<Record>) {
+/// Puts a record into what memory has of it, retained or not.
+fn remember(state: &mut State, record: Arc<Record>, is_recent: bool) {
     let place = record.sequence;
     let is_retained = state.is_retained(&record.topic, place);
     if is_retained {
         let cost = state.history.cost_bytes(&record);
         state.bounded.push(&record, cost);
     }
-    state.recent.push(record);
-    if !is_retained {
-        state.recent.retire(place);
+    if is_recent {
+        state.recent.push(record);
+        if !is_retained {
+            state.recent.retire(place);
+        }
     }
 }
 
@@ -368,35 +372,39 @@ fn pass_over_the_lost(shared: &Shared, log: ActiveLog, checkpoint_tail: Sequence
     } else {
         tracing::warn!(log_ends = %tail, reserved = %reserved, "the machine lost power in relaxed durability: the last events before that may be lost; readers that had them are told");
     }
-    let mut full = log;
-    let is_empty = full.is_empty();
-    full.finish().map_err(OpenError::io("cannot write to", full.path()))?;
-    let path = full.path().to_owned();
-    drop(full);
-    let mut state = shared.state_mut();
-    if is_empty {
-        fs::remove_file(&path).map_err(OpenError::io("cannot remove", &path))?;
-        state.segments.forget_open();
-    } else {
-        let sealed = Sealed::seal(&path, shared.epoch, &shared.options.history)?;
-        state.segments.on_sealed(Arc::new(sealed));
-    }
-    state.holes.add(tail.next(), through);
-    if state.retained_after == tail {
-        state.retained_after = through; // nothing is retained, and the hole is nothing
-    }
-    state.recent = Recent::after(through);
-    drop(state);
-    let log = create(&shared.layout, shared.epoch, through.next(), &shared.options)?;
     {
         let mut state = shared.state_mut();
-        state.segments.begin(log.path().to_owned(), through.next());
-        shared.set_tail(state.tail());
+        state.holes.add(tail.next(), through);
+        if state.retained_after == tail {
+            state.retained_after = through; // nothing is retained, and the hole is nothing
+        }
     }
-    shared.set_active_file(Arc::clone(log.file()));
+    let log = begin_anew(shared, log, through)?;
     let checkpoint = Checkpoint::of(&shared.state(), shared.epoch);
     let path = shared.layout.checkpoint();
     checkpoint.write(&path).map_err(OpenError::io("cannot write", &path))?;
+    Ok(log)
+}
+
+/// Seals the log file that was written last, and begins one for what comes after `tail`.
+pub(crate) fn begin_anew(shared: &Shared, full: ActiveLog, tail: Sequence) -> Result<ActiveLog, OpenError> {
+    full.finish().map_err(OpenError::io("cannot write to", full.path()))?;
+    let path = full.path().to_owned();
+    if full.is_empty() {
+        fs::remove_file(&path).map_err(OpenError::io("cannot remove", &path))?;
+        shared.state_mut().segments.forget_open();
+    } else {
+        let sealed = Sealed::seal(&path, shared.epoch, &shared.options.history)?;
+        shared.state_mut().segments.on_sealed(Arc::new(sealed));
+    }
+    let log = create(&shared.layout, shared.epoch, tail.next(), &shared.options)?;
+    {
+        let mut state = shared.state_mut();
+        state.recent = Recent::after(tail);
+        state.segments.begin(log.path().to_owned(), tail.next());
+    }
+    shared.set_tail(tail);
+    shared.set_active_file(Arc::clone(log.file()));
     Ok(log)
 }
 

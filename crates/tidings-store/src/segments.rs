@@ -18,6 +18,16 @@ pub(crate) struct Segments {
     dead: Vec<(Sequence, u64)>,
 }
 
+/// What dropped records count for in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DeadIn {
+    /// Where the segment begins.
+    pub segment: Sequence,
+    pub bytes: u64,
+    /// How long its log was then, if it was sealed: one that is written anew has another length, and they are gone.
+    pub log_bytes: Option<u64>,
+}
+
 impl Segments {
     pub(crate) fn sealed(&self) -> &[Arc<Sealed>] {
         &self.sealed
@@ -79,12 +89,13 @@ impl Segments {
         taken
     }
 
-    /// Puts `fresh` in the place of the segment that begins where it does; `None`: nothing was left of it.
-    pub(crate) fn replace(&mut self, begins_at: Sequence, fresh: Option<Arc<Sealed>>) {
+    /// Puts `fresh` in the place of the segment that begins where it does; `None`: nothing was left of it. Of its dropped
+    /// records, those that count for `gone` are gone, or will never be.
+    pub(crate) fn replace(&mut self, begins_at: Sequence, fresh: Option<Arc<Sealed>>, gone: u64) {
         let is_it = |sealed: &&Arc<Sealed>| sealed.summary().begins_at == begins_at;
         let replaced = |sealed: &Arc<Sealed>| if is_it(&sealed) { fresh.clone() } else { Some(Arc::clone(sealed)) };
         self.sealed = self.sealed.iter().filter_map(replaced).collect();
-        self.dead.retain(|(segment, _)| *segment != begins_at);
+        self.forget_dead(begins_at, gone);
     }
 
     /// A record at `place`, or several of its segment, was dropped.
@@ -96,13 +107,36 @@ impl Segments {
         }
     }
 
-    /// What the dropped records of each segment count for, by its first sequence.
-    pub(crate) fn dead(&self) -> &[(Sequence, u64)] {
-        &self.dead
+    /// Of what was dropped in a segment, so much counts no more.
+    pub(crate) fn forget_dead(&mut self, segment: Sequence, bytes: u64) {
+        self.dead.retain_mut(|(first, dead)| {
+            if *first == segment {
+                *dead = dead.saturating_sub(bytes);
+            }
+            *dead > 0
+        });
     }
 
-    pub(crate) fn restore_dead(&mut self, dead: Vec<(Sequence, u64)>) {
-        self.dead = dead;
+    /// What the dropped records of each segment count for, by its place.
+    pub(crate) fn dead(&self) -> impl Iterator<Item = DeadIn> {
+        self.dead.iter().map(|&(segment, bytes)| {
+            DeadIn { segment, bytes, log_bytes: self.sealed_at(segment).map(|sealed| sealed.summary().log_bytes) }
+        })
+    }
+
+    /// What was known when the store ran last, but for segments that were written anew after that.
+    pub(crate) fn restore_dead(&mut self, dead: impl IntoIterator<Item = DeadIn>) {
+        let is_as_it_was = |dead: &DeadIn| {
+            dead.log_bytes.is_none()
+                || dead.log_bytes == self.sealed_at(dead.segment).map(|sealed| sealed.summary().log_bytes)
+        };
+        self.dead = dead.into_iter().filter(is_as_it_was).map(|dead| (dead.segment, dead.bytes)).collect();
+    }
+
+    /// The sealed segment that begins at this place.
+    fn sealed_at(&self, begins_at: Sequence) -> Option<&Arc<Sealed>> {
+        let at = self.sealed.binary_search_by_key(&begins_at, |sealed| sealed.summary().begins_at).ok()?;
+        self.sealed.get(at)
     }
 
     fn segment_of(&self, place: Sequence) -> Option<Sequence> {

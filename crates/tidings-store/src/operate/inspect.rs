@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::Path;
 
-use tidings_core::{Epoch, HistoryLimits, Kind, Position, Record, Sequence, Timestamp};
+use tidings_core::{Epoch, Kind, Position, Record, Sequence, Timestamp};
 use tidings_topic::Topic;
 
-use super::{Damage, Directory, file_bytes};
+use super::{Damage, Directory, unlimited};
 use crate::checkpoint::Checkpoint;
 use crate::frame::FORMAT_VERSION;
 use crate::options::{OpenError, RECORD_OVERHEAD_BYTES};
-use crate::segment::{LogScan, ScanEnd, Sealed, SegmentError, Step, index_path};
+use crate::segment::{LogScan, ScanEnd, Sealed, SegmentError, Step};
 use crate::state::State;
 
 /// What a data directory holds, as of the last checkpoint and what came after it.
@@ -126,13 +126,13 @@ impl Tally {
         let checkpoint = Checkpoint::read(&path)?;
         let head = checkpoint.as_ref().and_then(Checkpoint::head);
         let mut damage = Vec::new();
-        let mut state = State::new(&no_limits(), Sequence::ZERO);
+        let mut state = State::new(&unlimited(), Sequence::ZERO);
         let is_restored = match (&checkpoint, head) {
             (Some(checkpoint), Some((epoch, _))) => checkpoint.restore(&mut state, epoch).is_some(),
             _ => !path.exists(),
         };
         if !is_restored {
-            state = State::new(&no_limits(), Sequence::ZERO);
+            state = State::new(&unlimited(), Sequence::ZERO);
             let what = "the checkpoint cannot be used: what was trimmed is counted as if it were replayed".to_owned();
             damage.push(Damage { file: path, offset: 0, what });
         }
@@ -244,13 +244,12 @@ impl Tally {
             (Reverse(one.kept.bytes), &one.topic).cmp(&(Reverse(other.kept.bytes), &other.topic))
         });
         largest.truncate(largest_max);
-        let files = directory.logs.iter().map(|log| file_bytes(log) + file_bytes(&index_path(log)));
         Inspection {
             format_version: FORMAT_VERSION,
             epoch,
             segments: directory.logs.len(),
             sealed: self.sealed,
-            file_bytes: files.sum::<u64>() + file_bytes(&directory.layout.checkpoint()),
+            file_bytes: directory.file_bytes(),
             kept: sum,
             dead: self.dead,
             oldest,
@@ -267,17 +266,6 @@ impl Amount {
     fn add(&mut self, other: Self) {
         self.events += other.events;
         self.bytes += other.bytes;
-    }
-}
-
-/// What a checkpoint holds is within the limits of the hub that wrote it, which are not known here.
-fn no_limits() -> HistoryLimits {
-    HistoryLimits {
-        marks_max: usize::MAX,
-        ended_topics_max: usize::MAX,
-        idempotency_keys_max: usize::MAX,
-        record_overhead_bytes: RECORD_OVERHEAD_BYTES,
-        ..HistoryLimits::default()
     }
 }
 

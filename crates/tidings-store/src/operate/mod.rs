@@ -1,8 +1,10 @@
 //! What an operator asks of a data directory that no hub has open.
 //!
-//! Here: [`inspect`] (what is in it) and [`verify`] (what is wrong with it). Neither changes anything. Both work on a
-//! damaged directory, for that is when they are needed, and both refuse one that a hub has open. Printing is not here.
+//! Here: [`inspect`] (what is in it), [`verify`] (what is wrong with it) and [`compact`] (nothing in it that is not
+//! replayed). The first two change nothing. All work on a damaged directory, for that is when they are needed, and all
+//! refuse one that a hub has open. Printing is not here.
 
+mod compact;
 mod inspect;
 #[cfg(test)]
 mod tests;
@@ -11,12 +13,15 @@ mod verify;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use compact::{Compaction, compact};
 pub use inspect::{Amount, Inspection, Stamp, TopicSize, inspect};
 pub use verify::{Verification, verify};
 
+use tidings_core::HistoryLimits;
+
 use crate::layout::Layout;
 use crate::lock::DirectoryLock;
-use crate::options::OpenError;
+use crate::options::{OpenError, RECORD_OVERHEAD_BYTES};
 use crate::segment::{self, Fault};
 
 /// Something in a data directory that is not as it was written.
@@ -53,6 +58,23 @@ impl Directory {
         let lock = DirectoryLock::take(path)?;
         let logs = segment::list_logs(&layout.segments())?;
         Ok(Self { layout, logs, _lock: lock })
+    }
+
+    /// What all files of the history take. Unit: bytes.
+    fn file_bytes(&self) -> u64 {
+        let of_segments = self.logs.iter().map(|log| file_bytes(log) + file_bytes(&segment::index_path(log)));
+        of_segments.sum::<u64>() + file_bytes(&self.layout.checkpoint())
+    }
+}
+
+/// What a checkpoint holds is within the limits of the hub that wrote it, which are not known here.
+fn unlimited() -> HistoryLimits {
+    HistoryLimits {
+        marks_max: usize::MAX,
+        ended_topics_max: usize::MAX,
+        idempotency_keys_max: usize::MAX,
+        record_overhead_bytes: RECORD_OVERHEAD_BYTES,
+        ..HistoryLimits::default()
     }
 }
 
