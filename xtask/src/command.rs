@@ -1,6 +1,7 @@
 //! What was asked for on the command line.
 
 use crate::bench::BenchOptions;
+use crate::crash::CrashOptions;
 
 /// The whole help text.
 pub(crate) const USAGE: &str = "\
@@ -10,11 +11,18 @@ Commands:
   test   set up, lint, build and run all tests: what a change must pass
   lint   rustfmt, Clippy and cargo-deny, without set-up or tests
   setup  install what the tests need: system packages, Node.js and Python clients
+  crash  kill the hub under load again and again, and prove that nothing is lost
   bench  measure this hub beside others, and write the table of docs/performance.md
   help   print this text
 
 Options of test and lint:
   --advisories  also check the advisory database (it is fetched from the network)
+
+Options of crash:
+  --kills N         how often (default: 100)
+  --seed S          repeat the choices of an earlier run, which printed S
+  --relaxed         with --durability relaxed in place of sync
+  --little-history  with a history so small that it is trimmed all the time
 
 Options of bench:
   --rounds N        how often all is measured; medians are shown (default: 3)
@@ -29,6 +37,7 @@ pub(crate) enum Command {
     Test { advisories: bool },
     Lint { advisories: bool },
     Setup,
+    Crash(CrashOptions),
     Bench(BenchOptions),
     Help,
 }
@@ -44,6 +53,7 @@ impl Command {
             "test" => Self::Test { advisories: false },
             "lint" => Self::Lint { advisories: false },
             "setup" => Self::Setup,
+            "crash" => Self::Crash(CrashOptions::default()),
             "bench" => Self::Bench(BenchOptions::default()),
             "help" | "--help" | "-h" => Self::Help,
             _ => return Err(format!("there is no command {name:?}")),
@@ -54,6 +64,7 @@ impl Command {
                     *advisories = true;
                 }
                 (_, "--help" | "-h") => return Ok(Self::Help),
+                (Self::Crash(options), option) => options.take(option, &mut arguments)?,
                 (Self::Bench(options), option) => options.take(option, &mut arguments)?,
                 _ => return Err(format!("{name} takes no {option:?}")),
             }
@@ -79,6 +90,13 @@ mod tests {
         check("setup", Ok(Command::Setup));
         check("help", Ok(Command::Help));
         check("test --help", Ok(Command::Help));
+        let options = CrashOptions { kills: 7, seed: Some(42), is_relaxed: true, keeps_little: true };
+        check("crash --kills 7 --seed 42 --relaxed --little-history", Ok(Command::Crash(options)));
+        check("crash", Ok(Command::Crash(CrashOptions::default())));
+        check("crash --kills", Err("--kills needs a value"));
+        check("crash --kills many", Err("--kills \"many\": expected a number from 1 on"));
+        check("crash --seed -1", Err("--seed \"-1\": expected a number that a run has printed"));
+        check("crash --fast", Err("crash takes no \"--fast\""));
         let options =
             BenchOptions { rounds: 1, only: vec!["tidings".to_owned(), "nchan".to_owned()], ..<_>::default() };
         check("bench --rounds 1 --only tidings,nchan", Ok(Command::Bench(options)));

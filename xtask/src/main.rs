@@ -1,6 +1,6 @@
 //! The one door: `cargo xtask test` does all that a change must pass, on a fresh clone too.
 //!
-//! Decides which steps run and in what order. What a step does is in `setup`, `lint`, `suite` and `bench`;
+//! Decides which steps run and in what order. What a step does is in `setup`, `lint`, `suite`, `crash` and `bench`;
 //! how steps are timed and told is in `steps`.
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@
 
 mod bench;
 mod command;
+mod crash;
 mod lint;
 mod run;
 mod setup;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Setup => {
             setup::all(&workspace, &mut steps);
         }
+        Command::Crash(options) => crash::all(&workspace, &options, &mut steps),
         Command::Bench(options) => bench::all(&workspace, &options, &mut steps),
         Command::Lint { advisories } => lint::all(&workspace, advisories, &mut steps),
         Command::Test { advisories } => {

@@ -4,6 +4,7 @@
 //! what is kept, `table` and `chart` show it, `machine` says where it was measured. The load comes from `tidings bench`.
 
 mod chart;
+mod disk;
 mod machine;
 mod options;
 mod peers;
@@ -84,6 +85,9 @@ fn bench(workspace: &Workspace, options: &BenchOptions) -> Result<Done, String> 
 
 /// One load on one server; `None` when its program is not on this machine.
 fn measure(programs: &Programs, scenario: &Scenario, peer: Peer) -> Result<Option<Value>, String> {
+    if peer == Peer::Disk {
+        return disk::measure(&programs.scratch).map(Some);
+    }
     let Some(start) = peer.start(programs)? else { return Ok(None) };
     let server = RunningServer::start(start)?;
     peer.prepare(&server, scenario.topics)?;

@@ -27,6 +27,8 @@ pub(super) enum Peer {
     DurableStreams,
     Axum,
     Nchan,
+    /// No server: a loop that appends to a file and syncs it, on the disk where the servers store.
+    Disk,
 }
 
 /// The programs that there are.
@@ -39,7 +41,7 @@ pub(super) struct Programs {
     /// Whether this hub knows `--data` yet.
     has_store: bool,
     /// Where servers may write.
-    scratch: PathBuf,
+    pub(super) scratch: PathBuf,
 }
 
 impl Programs {
@@ -61,7 +63,7 @@ impl Programs {
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Tidings,
         Self::TidingsSync,
         Self::TidingsUnbudgeted,
@@ -70,6 +72,7 @@ impl Peer {
         Self::DurableStreams,
         Self::Axum,
         Self::Nchan,
+        Self::Disk,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -82,6 +85,7 @@ impl Peer {
             Self::DurableStreams => "durable-streams",
             Self::Axum => "axum",
             Self::Nchan => "nchan",
+            Self::Disk => "disk",
         }
     }
 
@@ -102,6 +106,7 @@ impl Peer {
             Self::Batch => example("batch"),
             Self::Limit => example("limit"),
             Self::Axum => example("peer_axum"),
+            Self::Disk => return Ok(None), // it is measured by `disk`
             Self::DurableStreams => match &programs.durable_streams {
                 None => return Ok(None),
                 Some(program) => {
@@ -133,7 +138,7 @@ impl Peer {
     pub(super) const fn flags(self) -> &'static [&'static str] {
         match self {
             // What `tidings bench` does by itself; the loops take any path.
-            Self::Tidings | Self::TidingsSync | Self::TidingsUnbudgeted | Self::Batch | Self::Limit => &[],
+            Self::Tidings | Self::TidingsSync | Self::TidingsUnbudgeted | Self::Batch | Self::Limit | Self::Disk => &[],
             Self::Axum | Self::Nchan => &["--subscribe", "/sub/t{t}", "--publish", "/pub/t{t}"],
             Self::DurableStreams => &[
                 "--subscribe",

@@ -44,6 +44,8 @@ const P50_KEPT: Figure = figure("p50_ms", "/deliveries/latency_ms/p50", None);
 const MAX_KEPT: Figure = figure("max_ms", "/deliveries/latency_ms/max", None);
 const RATE_KEPT: Figure = figure("deliveries_per_second", "/deliveries/per_second", None);
 const WIRE_KEPT: Figure = figure("wire_bytes_per_delivery", "/deliveries/wire_bytes_per_delivery", None);
+const ACCEPTED: Figure = figure("publishes_per_second", "/publish/per_second", Some("publishes a second"));
+const PUBLISH_P99: Figure = figure("publish_p99_ms", "/publish/latency_ms/p99", Some("answer p99, ms"));
 const ACCEPTED_KEPT: Figure = figure("publishes_per_second", "/publish/per_second", None);
 const LOST: Figure = figure("lost", "/deliveries/lost", None);
 const DISORDER: Figure = figure("out_of_order", "/deliveries/out_of_order", None);
@@ -56,6 +58,7 @@ const REAL: &[Peer] =
     &[Peer::Tidings, Peer::TidingsSync, Peer::Batch, Peer::Limit, Peer::DurableStreams, Peer::Axum, Peer::Nchan];
 const WITH_TOPICS: &[Peer] = &[Peer::Tidings, Peer::TidingsSync, Peer::DurableStreams, Peer::Axum, Peer::Nchan];
 const OURS: &[Peer] = &[Peer::Tidings];
+const OURS_AND_DISK: &[Peer] = &[Peer::Tidings, Peer::TidingsSync];
 
 /// All loads. Those with the same figures are the same as in earlier comparisons, so that one can look back.
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -95,6 +98,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         figures: &[CPU_BOTH, RATE_KEPT, P99_KEPT, LOST, DUPLICATED, DISORDER],
     },
     Scenario {
+        name: "publish1",
+        flags: &["--subscribers", "1", "--events", "20000"],
+        topics: 1,
+        peers: &[Peer::Disk, Peer::Tidings, Peer::TidingsSync],
+        figures: &[ACCEPTED, PUBLISH_P99, LOST, DUPLICATED, DISORDER],
+    },
+    Scenario {
+        name: "publish64",
+        flags: &["--subscribers", "1", "--events", "200000", "--publishers", "64"],
+        topics: 1,
+        peers: OURS_AND_DISK,
+        figures: &[ACCEPTED, PUBLISH_P99, LOST, DUPLICATED, DISORDER],
+    },
+    Scenario {
         name: "idle",
         flags: &["--subscribers", "10000", "--idle"],
         topics: 1,
@@ -130,6 +147,59 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         topics: 100_000,
         peers: OURS,
         figures: &[CPU_BOTH, RATE_KEPT, LOST, DUPLICATED, DISORDER],
+    },
+    // Each event has 20 readers in all three. With the first one the cost of subscribers that are not concerned shows, and
+    // with the last one that of selectors that are.
+    Scenario {
+        name: "mixed-few",
+        flags: &[
+            "--subscribers",
+            "100",
+            "--topics",
+            "1000",
+            "--groups",
+            "5",
+            "--subscribe",
+            "/events?topic=g{i%5}/*",
+            "--publish",
+            "/events/g{t%5}/t{t}",
+            "--events",
+            "20000",
+            "--publishers",
+            "8",
+        ],
+        topics: 1_000,
+        peers: OURS,
+        figures: &[CPU_PUBLISH, RATE_KEPT, LOST, DUPLICATED, DISORDER],
+    },
+    Scenario {
+        name: "mixed-own",
+        flags: &[
+            "--subscribers",
+            "1000",
+            "--topics",
+            "10000",
+            "--groups",
+            "50",
+            "--subscribe",
+            "/events?topic=g{i%50}/*&topic=own{i}",
+            "--publish",
+            "/events/g{t%50}/t{t}",
+            "--events",
+            "20000",
+            "--publishers",
+            "8",
+        ],
+        topics: 10_000,
+        peers: OURS,
+        figures: &[CPU_PUBLISH, RATE_KEPT, LOST, DUPLICATED, DISORDER],
+    },
+    Scenario {
+        name: "personal",
+        flags: &["--subscribers", "1000", "--events", "1000", "--subscribe-header", "Authorization: Bearer reader-{i}"],
+        topics: 1,
+        peers: OURS,
+        figures: &[CPU, RATE_KEPT, LOST, DUPLICATED, DISORDER],
     },
     Scenario {
         name: "mixed",
