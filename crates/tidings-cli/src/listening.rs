@@ -16,6 +16,7 @@ use crate::descriptors;
 use crate::exit::Failure;
 use crate::say;
 use crate::signals::StopSignals;
+use crate::store;
 
 /// A hub whose ports are bound and which serves nobody yet.
 pub(crate) struct ListeningHub {
@@ -33,10 +34,12 @@ struct Listener {
 }
 
 impl ListeningHub {
-    /// Binds all ports and builds the hub. Must be called within a Tokio runtime.
+    /// Binds all ports, opens the history and builds the hub. Must be called within a Tokio runtime, at its start: opening
+    /// a long history may take a second or two.
     ///
     /// # Errors
-    /// A [`Failure`] that names the port that cannot be had and what to do, or what else the system refuses.
+    /// A [`Failure`] that names the port or the directory that cannot be had and what to do, or what else the system
+    /// refuses.
     pub(crate) fn open(plan: Plan) -> Result<Self, Failure> {
         let signals = StopSignals::listen()?;
         let bind_all = plan.listen.iter().map(|&address| Listener::bind("--listen", address));
@@ -44,8 +47,14 @@ impl ListeningHub {
         let admin = plan.admin_listen.map(|address| Listener::bind("--admin-listen", address)).transpose()?;
         let drain = plan.drain;
         let connections_max = descriptors::connections_max(plan.connections_max);
-        let hub = plan.into_builder(connections_max).build();
-        let hub = hub.map_err(|error| Failure::running(format!("the hub cannot start: {error}")))?;
+        // After the ports: a program that cannot have them does not touch the history of the one that has.
+        let engine = store::open(&plan.place, &plan.history, plan.ids_resolve_by_time())?;
+        let builder = plan.into_builder(connections_max);
+        let hub = match engine {
+            Some(engine) => builder.engine(engine),
+            None => builder,
+        };
+        let hub = hub.build().map_err(|error| Failure::running(format!("the hub cannot start: {error}")))?;
         Ok(Self { hub, listeners, admin, drain, signals })
     }
 

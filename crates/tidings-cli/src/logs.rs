@@ -13,11 +13,15 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[command(next_help_heading = "Logs")]
 pub(crate) struct LogFlags {
     /// How the log on stderr is written
+    ///
+    /// Cost: none.
     #[arg(long, env = "TIDINGS_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 
     /// How much is logged: off, error, warn, info, debug or trace; also by part, as in
     /// `info,tidings_http=debug`
+    ///
+    /// Cost: from debug on, lines for each connection.
     #[arg(
         long,
         env = "TIDINGS_LOG_LEVEL",

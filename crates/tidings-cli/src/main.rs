@@ -11,6 +11,8 @@ mod listening;
 mod logs;
 mod say;
 mod signals;
+mod store;
+mod units;
 
 use std::process::ExitCode;
 
@@ -49,7 +51,9 @@ impl Command {
     fn runtime(&self) -> runtime::Builder {
         match self {
             Self::Serve(_) | Self::Demo(_) => runtime::Builder::new_multi_thread(),
-            Self::Publish(_) | Self::Tail(_) | Self::Bench(_) => runtime::Builder::new_current_thread(),
+            Self::Publish(_) | Self::Tail(_) | Self::Bench(_) | Self::Config(_) | Self::Data(_) => {
+                runtime::Builder::new_current_thread()
+            }
         }
     }
 
@@ -60,6 +64,8 @@ impl Command {
             Self::Publish(publish) => publish.run().await,
             Self::Tail(tail) => tail.run().await,
             Self::Bench(bench) => bench.run().await,
+            Self::Config(config) => config.run(),
+            Self::Data(data) => data.run(),
         }
     }
 }

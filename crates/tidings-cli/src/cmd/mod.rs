@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 mod bench;
+mod config;
+mod data;
 mod demo;
 mod publish;
 mod remote;
@@ -10,6 +12,8 @@ mod tail;
 use clap::{Parser, Subcommand};
 
 use bench::Bench;
+use config::Config;
+use data::Data;
 use demo::Demo;
 use publish::Publish;
 use serve::Serve;
@@ -30,14 +34,18 @@ pub(crate) enum Command {
     Publish(Publish),
     Tail(Tail),
     Bench(Box<Bench>),
+    Config(Config),
+    Data(Data),
 }
 
 const EXAMPLES: &str = "\
 Examples:
   tidings demo                              a hub with a clock, in memory
-  tidings serve --memory                    a hub in memory
+  tidings serve                             a hub with its history in ./tidings-data
   tidings tail default                      follow a topic of it, in another terminal
   tidings publish default 'Good news'       publish to it
+  tidings config default                    a configuration file with every key
+  tidings data inspect ./tidings-data       what is stored there
   tidings bench                             measure it, or any other server of event streams
   curl -N http://127.0.0.1:3000/events      follow without this program
   curl -d 'Good news' http://127.0.0.1:3000/events
@@ -80,7 +88,7 @@ mod tests {
             // `… | tidings publish` too; what comes after two spaces, a pipe or a redirection is not ours.
             let Some(at) = line.find("tidings ").filter(|_| line.starts_with("  ")) else { continue };
             let command = line[at..].split("  ").next().unwrap_or_default();
-            let command = command.split([';', '|', '<']).next().unwrap_or_default();
+            let command = command.split([';', '|', '<', '>']).next().unwrap_or_default();
             // Every other part stands between single quotes and is one word.
             let parts = command.split('\'').enumerate();
             let words = parts.flat_map(|(at, part)| match at % 2 {

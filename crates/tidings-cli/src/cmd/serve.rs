@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::config::{HubFlags, Plan, Purpose};
+use crate::config::{Given, Plan, Purpose};
 use crate::exit::Failure;
 use crate::listening::ListeningHub;
 use crate::logs;
@@ -16,30 +16,36 @@ use crate::logs;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
     #[command(flatten)]
-    hub: HubFlags,
+    hub: Given,
 }
 
 impl Serve {
     /// Serves until it is asked to stop.
     ///
     /// # Errors
-    /// A [`Failure`] when the flags do not go together, a port cannot be had, or serving failed.
+    /// A [`Failure`] when the settings are not good or do not go together, the history or a port cannot be had, or serving
+    /// failed.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let plan = Plan::of(&self.hub, Purpose::Serve)?;
-        logs::start(&self.hub.logs);
+        let settings = self.hub.settle()?;
+        let plan = Plan::of(&settings, Purpose::Serve)?;
+        logs::start(&settings.flags.logs);
         ListeningHub::open(plan)?.serve().await
     }
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  tidings serve --memory
-  tidings serve --memory --history-bytes 1GiB --history-age 7d
-  tidings serve --memory --listen 127.0.0.1:3000 --listen [::1]:3000
-  tidings serve --memory --admin-listen 127.0.0.1:9090
-  tidings serve --memory --cors-origin https://app.example
-  tidings serve --memory --open --listen 0.0.0.0:3000
+  tidings serve                                the history in ./tidings-data
+  tidings serve --data /var/lib/tidings --history-bytes 100GiB --history-age 30d
+  tidings serve --data /var/lib/tidings --durability relaxed
+  tidings serve --memory                       the history in memory
+  tidings serve --config tidings.toml
+  tidings serve --listen 127.0.0.1:3000 --listen [::1]:3000
+  tidings serve --admin-listen 127.0.0.1:9090
+  tidings serve --cors-origin https://app.example
+  tidings serve --open --listen 0.0.0.0:3000
 
 Durations are a number and ms, s, m, h or d; sizes are a number and B, KiB, MiB or GiB.
-Every flag is a variable too: --history-bytes is TIDINGS_HISTORY_BYTES. A flag counts before its variable; \
-repeated flags are one variable with commas, as in TIDINGS_LISTEN=127.0.0.1:3000,[::1]:3000.";
+Every flag is a variable too: --history-bytes is TIDINGS_HISTORY_BYTES; repeated flags are one variable with commas, as in \
+TIDINGS_LISTEN=127.0.0.1:3000,[::1]:3000. Every flag is a key of the file too, see `tidings config default`. A flag counts \
+before its variable, a variable before the file.";

@@ -1,14 +1,17 @@
-//! The flags of `serve` and `demo`. Each is a variable too: `--history-bytes` is `TIDINGS_HISTORY_BYTES`.
+//! The settings of a hub: the one place that names them. Each is a flag, a variable (`--history-bytes` is
+//! `TIDINGS_HISTORY_BYTES`) and a key of the file, in the table that its help heading names.
 //!
-//! Says what can be given and what a value looks like. What the values mean together is in `plan`.
+//! Says what can be given, what a value looks like and what it costs; the default file and docs/configuration.md are made
+//! from it. What the values mean together is in `plan`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use super::count::parse_count;
+use super::count::{parse_count, parse_number};
 use super::duration::parse_duration;
 use super::origin::{CorsOrigin, Origin};
 use super::size::{parse_size, parse_some_size};
@@ -20,7 +23,7 @@ pub(crate) struct HubFlags {
     #[command(flatten)]
     pub(crate) listening: ListenFlags,
     #[command(flatten)]
-    pub(crate) history: HistoryFlags,
+    pub(crate) store: StoreFlags,
     #[command(flatten)]
     pub(crate) access: AccessFlags,
     #[command(flatten)]
@@ -35,6 +38,8 @@ pub(crate) struct HubFlags {
 #[command(next_help_heading = "Listening")]
 pub(crate) struct ListenFlags {
     /// Address and port to listen on; repeat it for more. Port 0 takes any free one, and the line on stdout says which
+    ///
+    /// Cost: one file descriptor each.
     #[arg(
         long,
         env = "TIDINGS_LISTEN",
@@ -45,11 +50,15 @@ pub(crate) struct ListenFlags {
     )]
     pub(crate) listen: Vec<SocketAddr>,
 
-    /// Address and port for metrics and health, apart from the readers; off unless given
+    /// Address and port for metrics and health, apart from the readers [default: off]
+    ///
+    /// Cost: one file descriptor.
     #[arg(long, env = "TIDINGS_ADMIN_LISTEN", value_name = "ADDR", value_parser = parse_address)]
     pub(crate) admin_listen: Option<SocketAddr>,
 
     /// After SIGTERM or SIGINT, how long to spread the ends of the streams, so that readers do not come back all at once
+    ///
+    /// Cost: a restart takes so much longer while readers are connected.
     #[arg(
         long,
         env = "TIDINGS_DRAIN",
@@ -61,21 +70,44 @@ pub(crate) struct ListenFlags {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "History")]
-pub(crate) struct HistoryFlags {
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreFlags {
+    /// Directory to keep the history in, made if it is not there; one hub at a time has it. Not with --memory
+    /// [default: ./tidings-data]
+    ///
+    /// Cost: disk space, a little more than --history-bytes says.
+    #[arg(long, env = "TIDINGS_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
     /// Keep the history in memory; it is lost when the hub stops, and readers that come back are told so
+    ///
+    /// Cost: memory, up to what --history-bytes says.
     #[arg(long, env = "TIDINGS_MEMORY", value_parser = BoolishValueParser::new())]
     pub(crate) memory: bool,
 
-    /// Most events that are kept [default: no limit of its own]
-    #[arg(long, env = "TIDINGS_HISTORY_EVENTS", value_name = "N")]
+    /// What an accepted event survives, with --data
+    ///
+    /// Cost: with sync each publish waits for the disk, together with all that wait at that moment. With relaxed none
+    /// waits, and a power loss may take the last 100 ms; readers are told so.
+    #[arg(long, env = "TIDINGS_DURABILITY", value_name = "MODE", default_value = "sync")]
+    pub(crate) durability: DurabilityMode,
+
+    /// Most events that are kept, of all topics together [default: no limit of its own]
+    ///
+    /// Cost: none.
+    #[arg(long, env = "TIDINGS_HISTORY_EVENTS", value_name = "N", value_parser = parse_number)]
     pub(crate) history_events: Option<u64>,
 
-    /// Most bytes that are kept [default: 64MiB in memory]
+    /// Most bytes that are kept, of all topics together; an event counts as it is sent, and a little more
+    /// [default: 1GiB with --data, 64MiB with --memory]
+    ///
+    /// Cost: so much disk, or memory.
     #[arg(long, env = "TIDINGS_HISTORY_BYTES", value_name = "SIZE", value_parser = parse_size)]
     pub(crate) history_bytes: Option<usize>,
 
-    /// How long an event is kept [default: no limit of its own in memory]
+    /// How long an event is kept [default: 7d with --data, no limit of its own with --memory]
+    ///
+    /// Cost: none.
     #[arg(
         long,
         env = "TIDINGS_HISTORY_AGE",
@@ -89,16 +121,22 @@ pub(crate) struct HistoryFlags {
 #[command(next_help_heading = "Access")]
 pub(crate) struct AccessFlags {
     /// Let everybody publish and listen, from other machines, through proxies and under any host name
+    ///
+    /// Cost: whoever reaches the hub may write into it.
     #[arg(long, env = "TIDINGS_OPEN", value_parser = BoolishValueParser::new())]
     pub(crate) open: bool,
 
     /// Origin whose pages may read answers, such as `https://app.example`, or `*` for all; repeat it for more. Pages of this
     /// machine may without it
+    ///
+    /// Cost: none.
     #[arg(long, env = "TIDINGS_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) cors_origin: Vec<CorsOrigin>,
 
     /// Origin whose pages may publish to a hub that is open on this machine only; repeat it for more. Pages of this
     /// machine may without it
+    ///
+    /// Cost: none.
     #[arg(long, env = "TIDINGS_PUBLISH_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) publish_origin: Vec<Origin>,
 }
@@ -107,6 +145,8 @@ pub(crate) struct AccessFlags {
 #[command(next_help_heading = "Streams")]
 pub(crate) struct StreamFlags {
     /// How long after its last byte a quiet stream gets a comment, so that no proxy takes it for dead; 0 for never
+    ///
+    /// Cost: one packet for each quiet stream and interval.
     #[arg(
         long,
         env = "TIDINGS_HEARTBEAT",
@@ -117,6 +157,8 @@ pub(crate) struct StreamFlags {
     pub(crate) heartbeat: Duration,
 
     /// How long readers are told to wait before they come back; each gets up to a quarter more or less
+    ///
+    /// Cost: a short one brings all readers back in a short time when the hub restarts.
     #[arg(
         long,
         env = "TIDINGS_RETRY",
@@ -127,6 +169,8 @@ pub(crate) struct StreamFlags {
     pub(crate) retry: Duration,
 
     /// Which way out plain HTTP/1.1 takes
+    ///
+    /// Cost: about 210 bytes for an idle stream, with body about 14,500.
     #[arg(long, env = "TIDINGS_DELIVERY", value_name = "WAY", default_value = "auto")]
     pub(crate) delivery: Way,
 }
@@ -136,10 +180,14 @@ pub(crate) struct StreamFlags {
 pub(crate) struct LimitFlags {
     /// Most connections of all kinds; a new one beyond them is told to come back later [default: the file descriptors
     /// the system grants less 500]
+    ///
+    /// Cost: for each an idle stream's memory, and 2 to 4 KiB of the kernel's; up to 512 KiB while its reader is slow.
     #[arg(long, env = "TIDINGS_MAX_CONNECTIONS", value_name = "N", value_parser = parse_count)]
     pub(crate) max_connections: Option<usize>,
 
     /// Most bytes of an event's data
+    ///
+    /// Cost: held once while it is read, once in the history.
     #[arg(
         long,
         env = "TIDINGS_MAX_EVENT_BYTES",
@@ -150,6 +198,8 @@ pub(crate) struct LimitFlags {
     pub(crate) max_event_bytes: usize,
 
     /// Most topics and patterns that one connection listens to
+    ///
+    /// Cost: about 53 bytes for a topic and up to 160 for a pattern, shared by all who listen to it.
     #[arg(
         long,
         env = "TIDINGS_MAX_TOPICS_PER_CONNECTION",
@@ -160,6 +210,8 @@ pub(crate) struct LimitFlags {
     pub(crate) max_topics_per_connection: usize,
 
     /// How long a reader may take no byte while there is something for it, before it is disconnected; 0 for ever
+    ///
+    /// Cost: up to 512 KiB of the kernel's memory for each such reader until then.
     #[arg(
         long,
         env = "TIDINGS_SLOW_CLIENT_TIMEOUT",
@@ -170,6 +222,8 @@ pub(crate) struct LimitFlags {
     pub(crate) slow_client_timeout: Duration,
 
     /// Most bytes a shard replays in one turn before it looks at live events again; 0 for no bound
+    ///
+    /// Cost: live events wait for one such turn at most.
     #[arg(
         long,
         env = "TIDINGS_CATCH_UP_BYTES",
@@ -180,6 +234,8 @@ pub(crate) struct LimitFlags {
     pub(crate) catch_up_bytes: usize,
 
     /// How long a stream may live, less up to 10 % so that they do not end together; 0 for ever
+    ///
+    /// Cost: one more connection of each reader in that time.
     #[arg(
         long,
         env = "TIDINGS_CONNECTION_LIFETIME",
@@ -188,6 +244,15 @@ pub(crate) struct LimitFlags {
         value_parser = parse_duration
     )]
     pub(crate) connection_lifetime: Duration,
+}
+
+/// What an accepted event survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DurabilityMode {
+    /// The death of the program and a power loss
+    Sync,
+    /// The death of the program, and a power loss but for the last 100 ms
+    Relaxed,
 }
 
 /// Which way out plain HTTP/1.1 takes.
@@ -224,9 +289,12 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_has_a_group_and_a_line_of_help() {
+    fn every_flag_has_a_group_and_a_line_of_help_and_says_what_it_costs() {
         let command = HubFlags::augment_args(Command::new("serve"));
-        let is_bare = |flag: &&Arg| flag.get_help_heading().is_none() || flag.get_help().is_none();
+        let is_bare = |flag: &&Arg| {
+            let long_help = flag.get_long_help().map(ToString::to_string).unwrap_or_default();
+            flag.get_help_heading().is_none() || flag.get_help().is_none() || !long_help.contains("\n\nCost: ")
+        };
         let bare: Vec<_> = command.get_arguments().filter(is_bare).collect();
         assert!(bare.is_empty(), "{bare:?}");
     }

@@ -7,7 +7,9 @@ use thiserror::Error;
 use tidings::{Access, Cors, Delivery, HistoryLimits, Hub, HubBuilder, Limits, Welcome};
 
 use super::flags::{HubFlags, Way};
+use super::given::HubSettings;
 use super::origin::{CorsOrigin, Origin};
+use super::place::Place;
 use crate::exit::Failure;
 
 /// A hub as it is to be: checked, and not yet begun.
@@ -21,7 +23,10 @@ pub(crate) struct Plan {
     pub(crate) drain: Duration,
     /// Most connections, if somebody decided it.
     pub(crate) connections_max: Option<usize>,
-    history: HistoryLimits,
+    /// Where the history is.
+    pub(crate) place: Place,
+    /// How much is kept.
+    pub(crate) history: HistoryLimits,
     limits: Limits,
     heartbeat: Option<Duration>,
     retry: Duration,
@@ -45,11 +50,6 @@ pub(crate) enum Purpose {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum PlanError {
     #[error(
-        "there is no place for the history: the durable store comes with the next release; \
-         start with `tidings serve --memory`"
-    )]
-    NoStore,
-    #[error(
         "--listen {address} is reachable from other machines, and nothing protects this hub; expected a loopback address \
          such as 127.0.0.1:{port}, or --open to let everybody publish and listen (keys, by --publisher-jwt-key \
          and --subscriber-jwt-key, come with a later release)",
@@ -65,33 +65,34 @@ impl From<PlanError> for Failure {
 }
 
 impl Plan {
-    /// The hub that the flags ask for.
+    /// The hub that was asked for.
     ///
     /// # Errors
-    /// [`PlanError`] when they do not go together.
-    pub(crate) fn of(flags: &HubFlags, purpose: Purpose) -> Result<Self, PlanError> {
-        let HubFlags { listening, history, access, streams, limits, logs: _ } = flags;
-        if purpose == Purpose::Serve && !history.memory {
-            return Err(PlanError::NoStore);
-        }
+    /// [`PlanError`] when the settings do not go together.
+    pub(crate) fn of(settings: &HubSettings, purpose: Purpose) -> Result<Self, PlanError> {
+        let HubSettings { flags, topic_bounds } = settings;
+        let HubFlags { listening, store, access, streams, limits, logs: _ } = flags;
         let is_loopback = |address: &&SocketAddr| address.ip().to_canonical().is_loopback();
         let exposed = listening.listen.iter().find(|address| !is_loopback(address));
         if let (Some(&address), false) = (exposed, access.open) {
             return Err(PlanError::Exposed { address });
         }
 
-        let default = HistoryLimits::default();
+        let place = Place::of(store, purpose);
+        let default = place.default_history();
         Ok(Self {
             listen: listening.listen.clone(),
             admin_listen: listening.admin_listen,
             drain: listening.drain,
             connections_max: limits.max_connections,
             history: HistoryLimits {
-                events_max: history.history_events,
-                bytes_max: history.history_bytes.unwrap_or(default.bytes_max),
-                age_max: history.history_age,
+                events_max: store.history_events,
+                bytes_max: store.history_bytes.unwrap_or(default.bytes_max),
+                age_max: store.history_age.or(default.age_max),
+                topic_bounds: topic_bounds.clone(),
                 ..default
             },
+            place,
             limits: Limits {
                 event_bytes_max: limits.max_event_bytes,
                 topics_per_connection_max: limits.max_topics_per_connection,
@@ -112,6 +113,11 @@ impl Plan {
             },
             welcome: (purpose == Purpose::Demo).then(|| Welcome { data: GREETING.to_owned() }),
         })
+    }
+
+    /// Do ids that are times resolve as such? Those of the clock are.
+    pub(crate) fn ids_resolve_by_time(&self) -> bool {
+        self.welcome.is_some()
     }
 
     /// The library's settings, for so many connections.
@@ -164,7 +170,7 @@ mod tests {
         let command = HubFlags::augment_args(Command::new("hub").no_binary_name(true));
         let matches = command.try_get_matches_from(words).expect("good flags");
         let flags = HubFlags::from_arg_matches(&matches).expect("good flags");
-        Plan::of(&flags, purpose)
+        Plan::of(&HubSettings { flags, topic_bounds: Vec::new() }, purpose)
     }
 
     fn serve(words: &[&str]) -> Plan {
@@ -232,10 +238,12 @@ mod tests {
     }
 
     #[test]
-    fn without_memory_there_is_no_history_yet() {
-        let error = plan(Purpose::Serve, &[]).expect_err("no store");
-        assert_eq!(error, PlanError::NoStore);
-        assert!(error.to_string().contains("tidings serve --memory"), "{error}");
+    fn a_history_on_disk_is_larger_and_of_a_week() {
+        let history = plan(Purpose::Serve, &["--data=d"]).expect("a good plan").history;
+        assert_eq!((history.events_max, history.bytes_max), (None, 1 << 30));
+        assert_eq!(history.age_max, Some(Duration::from_hours(168)));
+        let shorter = plan(Purpose::Serve, &["--history-age=1h", "--history-bytes=5MiB"]).expect("a good plan").history;
+        assert_eq!((shorter.bytes_max, shorter.age_max), (5 << 20, Some(Duration::from_hours(1))));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! What a hub does for readers and publishers is tested in `tidings-e2e`; here is what the commands add.
 
 mod bench;
+mod config;
+mod data;
 mod demo;
 mod publish;
 mod scripted;

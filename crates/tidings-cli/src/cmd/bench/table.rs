@@ -7,6 +7,8 @@ use tidings_bench::{
     VerifyReport,
 };
 
+use crate::units::{count, some};
+
 /// Some lines, each with what was measured and then the numbers.
 pub(super) fn of(report: &Report, plan: &Plan) -> String {
     let mut table = Table::default();
@@ -167,23 +169,6 @@ fn title(report: &Report, plan: &Plan) -> String {
     }
 }
 
-fn some(number: u64, what: &str) -> String {
-    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
-}
-
-/// With a comma between thousands.
-fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -202,14 +187,6 @@ fn megabytes(bytes: u64) -> String {
 mod tests {
     use super::*;
     use tidings_bench::Server;
-
-    #[test]
-    fn thousands_are_parted() {
-        for (number, want) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(count(number), want);
-        }
-        assert_eq!((some(1, "topic"), some(2, "topic")), ("1 topic".to_owned(), "2 topics".to_owned()));
-    }
 
     #[test]
     fn a_fault_is_seen_and_its_absence_said() {

@@ -4,7 +4,7 @@ mod clock;
 
 use clap::Args;
 
-use crate::config::{HubFlags, Plan, Purpose};
+use crate::config::{Given, Plan, Purpose};
 use crate::exit::Failure;
 use crate::listening::ListeningHub;
 use crate::logs::{self, LogFormat};
@@ -13,12 +13,12 @@ use crate::say;
 /// Run a hub in memory with a clock, to look at
 ///
 /// Whoever listens to its topic `default` is greeted and then gets the local time each second. Every page may read it. It
-/// takes all flags of `serve`; --memory is implied.
+/// takes all flags of `serve`; its history is in memory unless --data is given.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Demo {
     #[command(flatten)]
-    hub: HubFlags,
+    hub: Given,
 }
 
 impl Demo {
@@ -27,11 +27,12 @@ impl Demo {
     /// # Errors
     /// As `serve`.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let plan = Plan::of(&self.hub, Purpose::Demo)?;
-        logs::start(&self.hub.logs);
+        let settings = self.hub.settle()?;
+        let plan = Plan::of(&settings, Purpose::Demo)?;
+        logs::start(&settings.flags.logs);
         let listening = ListeningHub::open(plan)?;
         // A reader of JSON logs gets nothing but JSON.
-        if self.hub.logs.log_format == LogFormat::Text {
+        if settings.flags.logs.log_format == LogFormat::Text {
             hint(&listening.url());
         }
         let ticking = clock::tick(listening.hub().clone());
@@ -56,6 +57,7 @@ Examples:
   tidings demo
   tidings demo --listen 127.0.0.1:0         on any free port
   tidings demo --heartbeat 5s --retry 500ms
+  tidings demo --data ./tidings-data        keeps its history on disk
 
 Then, in other terminals:
   curl -N http://127.0.0.1:3000/events
