@@ -15,8 +15,9 @@ use tidings_core::{Appended, Epoch, IdempotencyKey, Position, Record, Sequence, 
 use tidings_topic::Topic;
 use tidings_wire::EventId;
 
-use crate::frame::{FORMAT_VERSION, put_number, put_text, take_number, take_text};
+use crate::header::FORMAT_VERSION;
 use crate::layout;
+use crate::numbers::{put_number, put_text, take_number, take_text};
 use crate::options::OpenError;
 use crate::segments::DeadIn;
 use crate::state::State;
@@ -142,14 +143,12 @@ impl Checkpoint {
             dead.push(DeadIn { segment, bytes, log_bytes });
         }
         state.segments.restore_dead(dead);
-        let floor =
-            Mark { sequence: Sequence(take_number(rest)?), at: Timestamp::from_millis(take_number(rest)?) };
+        let floor = Mark { sequence: Sequence(take_number(rest)?), at: Timestamp::from_millis(take_number(rest)?) };
         state.marks.raise_floor(floor);
         state.marks.raise_deleted_floor(Sequence(take_number(rest)?));
         for _ in 0..take_number(rest)? {
             let topic = Topic::parse(take_text(rest)?).ok()?;
-            let mark =
-                Mark { sequence: Sequence(take_number(rest)?), at: Timestamp::from_millis(take_number(rest)?) };
+            let mark = Mark { sequence: Sequence(take_number(rest)?), at: Timestamp::from_millis(take_number(rest)?) };
             state.marks.event_trimmed(&topic, mark);
         }
         for _ in 0..take_number(rest)? {

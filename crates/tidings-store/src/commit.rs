@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use tidings_core::history::Claim;
 use tidings_core::{
-    AppendError, Appended, EngineError, IdempotencyKey, Kind, Position, Publication, Record, Sequence, Timestamp,
+    AppendError, Appended, EngineError, Epoch, IdempotencyKey, Kind, Position, Publication, Record, Sequence, Timestamp,
 };
 use tidings_topic::Topic;
 use tidings_wire::EventId;
@@ -40,6 +40,8 @@ pub(crate) struct Committer {
 #[derive(Default)]
 struct Group {
     frames: Vec<u8>,
+    /// So much before them in the log is perhaps not synced. Unit: bytes.
+    unsynced_bytes: u64,
     records: Vec<Arc<Record>>,
     waiting: Vec<Staged>,
     /// What a later publication of the same group could run into: it waits for the next group.
@@ -85,7 +87,7 @@ impl Committer {
     fn commit_some(&mut self, requests: &mut VecDeque<Request>) {
         let shared = Arc::clone(&self.shared);
         let _turn = shared.take_turn();
-        let mut group = Group::default();
+        let mut group = Group { unsynced_bytes: self.log.unsynced_bytes(), ..Group::default() };
         while group.frames.len() < GROUP_BYTES_MAX {
             if !matches!(requests.front(), Some(Request::Append { .. })) {
                 break; // the others stand for themselves
@@ -203,8 +205,8 @@ impl Committer {
         });
     }
 
-    fn commit(&mut self, group: Group) {
-        if let Err(error) = self.write(&group.frames, &group.records) {
+    fn commit(&mut self, mut group: Group) {
+        if let Err(error) = self.write(&mut group.frames, &group.records) {
             for Staged { answer, .. } in group.waiting {
                 drop(answer.send(Err(AppendError::Engine(error.clone()))));
             }
@@ -240,10 +242,11 @@ impl Committer {
         self.shared.state().check_room_for_deletion()?;
         let (place, at) = (self.shared.tail().next(), self.shared.state().times.of_commit(now));
         let mut frames = Vec::new();
-        let frame = Frame::of_topic(Kind::Deleted, place, at, topic.clone(), None);
+        let mut frame = Frame::of_topic(Kind::Deleted, place, at, topic.clone(), None);
+        frame.unsynced_bytes = self.log.unsynced_bytes();
         frame.encode(&mut frames);
         let record = Arc::new(frame.into_record(self.shared.epoch));
-        self.write(&frames, std::slice::from_ref(&record))?;
+        self.write(&mut frames, std::slice::from_ref(&record))?;
         {
             let mut state = self.shared.state_mut();
             state.delete(&topic, place, &weight);
@@ -256,7 +259,7 @@ impl Committer {
     }
 
     /// Writes frames, as durable as configured. After an error none of them is there.
-    fn write(&mut self, frames: &[u8], records: &[Arc<Record>]) -> Result<(), EngineError> {
+    fn write(&mut self, frames: &mut [u8], records: &[Arc<Record>]) -> Result<(), EngineError> {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
         self.shared.keeper.wait_until_sealed(&self.shared)?;
         if let Some(reserve) = &mut self.reserve {
@@ -336,7 +339,9 @@ impl Group {
             || publication.idempotency.as_ref().map(key).is_some_and(|key| self.keys.contains(&key))
     }
 
-    fn put(&mut self, frame: Frame, epoch: tidings_core::Epoch) {
+    fn put(&mut self, mut frame: Frame, epoch: Epoch) {
+        // Where these frames begin the next file this is too much, and all before them there is synced in any case.
+        frame.unsynced_bytes = self.unsynced_bytes + self.frames.len() as u64;
         frame.encode(&mut self.frames);
         self.records.push(Arc::new(frame.into_record(epoch)));
     }

@@ -52,9 +52,8 @@ impl Dead {
         let topics = segment.directory()?;
         for from in (0..summary.records).step_by(ENTRIES_AT_ONCE as usize) {
             let entries = segment.entries(from..from.saturating_add(ENTRIES_AT_ONCE))?;
-            let has_dead = |entry: &Entry| {
-                topics.get(entry.topic as usize).is_some_and(|topic| self.has(entry, &topic.topic))
-            };
+            let has_dead =
+                |entry: &Entry| topics.get(entry.topic as usize).is_some_and(|topic| self.has(entry, &topic.topic));
             if entries.iter().any(has_dead) {
                 return Ok(true);
             }

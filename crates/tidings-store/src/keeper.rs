@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tidings_core::{EngineError, Sequence};
 
+use crate::aside;
 use crate::checkpoint::Checkpoint;
 use crate::compact;
-use crate::layout;
-use crate::segment::{self, Sealed, SegmentError};
+use crate::segment::{Sealed, SegmentError};
 use crate::shared::Shared;
 
 /// How the keeper is told of work, and tells of it.
@@ -132,7 +132,7 @@ pub(crate) fn run(shared: &Shared) {
 
 fn sync(shared: &Shared) {
     shared.has_unsynced.store(false, Ordering::Release);
-    if let Err(error) = shared.active_file().sync_data() {
+    if let Err(error) = shared.active_file().sync() {
         shared.health.fail(&error, "sync the log");
     }
 }
@@ -177,7 +177,7 @@ pub(crate) fn checkpoint(shared: &Shared) -> Result<Sequence, SegmentError> {
     let path = shared.layout.checkpoint();
     let write = || -> io::Result<()> {
         if shared.has_unsynced.load(Ordering::Acquire) {
-            shared.active_file().sync_data()?;
+            shared.active_file().sync()?;
         }
         checkpoint.write(&path)
     };
@@ -202,21 +202,10 @@ pub(crate) fn remove_trimmed(shared: &Shared) -> Result<(), SegmentError> {
     };
     for segment in trimmed {
         if segment.summary().last <= damaged_through {
-            put_aside(shared, &segment)?;
+            aside::put(&shared.layout, segment.log()).map_err(SegmentError::io(segment.log()))?;
         } else {
             segment.remove()?;
         }
     }
     Ok(())
-}
-
-/// A segment that is no longer replayed because of damage may still be of use to somebody.
-fn put_aside(shared: &Shared, segment: &Sealed) -> Result<(), SegmentError> {
-    let directory = shared.layout.root().join("damaged");
-    let name = segment.log().file_name().unwrap_or_default();
-    std::fs::create_dir_all(&directory).map_err(SegmentError::io(&directory))?;
-    std::fs::rename(segment.log(), directory.join(name)).map_err(SegmentError::io(segment.log()))?;
-    tracing::warn!(log = %segment.log().display(), "put aside in the directory `damaged`, which nothing cleans up");
-    drop(std::fs::remove_file(segment::index_path(segment.log()))); // it may not be there, and is of no use
-    layout::sync_directory(segment.log()).map_err(SegmentError::io(segment.log()))
 }

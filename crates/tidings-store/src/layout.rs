@@ -40,6 +40,11 @@ impl Layout {
         self.root.join("segments")
     }
 
+    /// Files with damage, which nothing cleans up.
+    pub(crate) fn damaged(&self) -> PathBuf {
+        self.root.join("damaged")
+    }
+
     pub(crate) fn log(&self, first: Sequence) -> PathBuf {
         segment::log_path(&self.segments(), first)
     }

@@ -19,22 +19,27 @@
 //! | `readers.rs`, `pages.rs`, `resolve.rs` | what readers ask |
 //! | `keeper.rs`, `compact.rs` | sealing, trimming, syncing; log files written anew |
 //! | `health.rs`, `reserve.rs` | the state of the disk |
-//! | `frame.rs`, `checkpoint.rs`, `layout.rs`, `lock.rs` | what stands on disk |
-//! | `recover.rs` | a start |
+//! | `frame.rs`, `header.rs`, `numbers.rs`, `checkpoint.rs`, `layout.rs`, `lock.rs` | what stands on disk |
+//! | `recover.rs`, `newest.rs`, `lost.rs`, `aside.rs` | a start |
 //! | `segment/` | files that are full, and their indices |
 //! | `operate/` | what an operator asks of a directory that no hub has open |
 
+mod aside;
 mod checkpoint;
 mod commit;
 mod compact;
 mod frame;
 mod front;
+mod header;
 mod health;
 mod holes;
 mod keeper;
 mod layout;
 mod lock;
 mod log;
+mod lost;
+mod newest;
+mod numbers;
 pub mod operate;
 mod options;
 mod pages;

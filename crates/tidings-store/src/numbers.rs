@@ -44,3 +44,19 @@ pub(crate) fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     let length = usize::try_from(take_number(rest)?).ok()?;
     std::str::from_utf8(take(rest, length)?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_any_size_read_back() {
+        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+            let mut out = Vec::new();
+            put_number(value, &mut out);
+            let mut rest = &*out;
+            assert_eq!((take_number(&mut rest), rest.len()), (Some(value), 0));
+        }
+        assert_eq!(take_number(&mut &[0xff; 10][..]), None, "more than 64 bits");
+    }
+}

@@ -13,13 +13,15 @@ use crate::state::State;
 
 /// Entries of an index looked at together, where there are patterns.
 const ENTRIES_AT_ONCE: u32 = 1024;
+/// Entries of single topics looked at together: each may stand in a block of its own, and a page may need few.
+const PICKED_AT_ONCE: usize = 64;
 
 /// The page, if memory has all of it.
 pub(crate) fn at_hand(state: &State, request: &ReadRequest) -> Read {
     if state.is_over_bounds(request.now) {
         return Read::Elsewhere; // whoever reads it there trims first
     }
-    if request.after < state.marks.trimmed(&request.selectors).sequence {
+    if state.has_gap_after(request.after, &request.selectors) {
         return Read::Expired;
     }
     let after = request.after.max(state.retained_after);
@@ -37,42 +39,36 @@ fn recent_page(state: &State, request: &ReadRequest, after: Sequence) -> Page {
 }
 
 fn is_given(state: &State, record: &Record, request: &ReadRequest) -> bool {
-    record.kind != Kind::Deleted
-        && !record.is_expired(request.now)
-        && state.is_retained(&record.topic, record.sequence)
+    record.kind != Kind::Deleted && !record.is_expired(request.now) && state.is_retained(&record.topic, record.sequence)
 }
 
 /// The page, wherever it is. May read a disk.
 pub(crate) fn fetch(shared: &Shared, request: &ReadRequest) -> Result<Read, EngineError> {
     shared.trim(request.now);
-    let (segments, after) = {
-        let state = shared.state();
-        match at_hand(&state, request) {
-            Read::Elsewhere => {}
-            at_hand => return Ok(at_hand),
-        }
-        if request.after < state.marks.trimmed(&request.selectors).sequence {
-            return Ok(Read::Expired);
-        }
-        (state.sealed(), request.after.max(state.retained_after))
-    };
+    let mut after = request.after;
     let mut draft = Draft::new(request);
-    for segment in segments.iter().filter(|segment| segment.summary().last > after) {
-        match draft.add_segment(shared, segment, after) {
-            Ok(true) => return Ok(Read::Page(draft.finish(&shared.state()))),
-            Ok(false) => {}
-            Err(error) => return on_error(shared, segment, request, &error),
+    loop {
+        let (segments, sealed_through) = {
+            let state = shared.state();
+            if state.has_gap_after(request.after, &request.selectors) {
+                return Ok(Read::Expired);
+            }
+            after = after.max(state.retained_after);
+            if after >= state.recent.start() {
+                draft.add_recent(&state, after);
+                return Ok(draft.answer(&state));
+            }
+            (state.sealed(), state.segments.sealed_through())
+        };
+        for segment in segments.iter().filter(|segment| segment.summary().last > after) {
+            match draft.add_segment(shared, segment, after) {
+                Ok(true) => return Ok(draft.answer(&shared.state())),
+                Ok(false) => {}
+                Err(error) => return on_error(shared, segment, request, &error),
+            }
         }
+        after = after.max(sealed_through); // more may be sealed meanwhile, and memory begin later
     }
-    let state = shared.state();
-    let on_disk_through = segments.last().map_or(Sequence::ZERO, |segment| segment.summary().last);
-    let after = after.max(on_disk_through);
-    if after < state.recent.start() && state.sealed().len() != segments.len() {
-        draft.through = after.min(draft.through); // some were sealed meanwhile: the next page has them
-    } else {
-        draft.add_recent(&state, after.max(state.recent.start())); // between the two there may be a hole
-    }
-    Ok(Read::Page(draft.finish(&state)))
 }
 
 fn on_error(
@@ -82,7 +78,7 @@ fn on_error(
     error: &SegmentError,
 ) -> Result<Read, EngineError> {
     // It was trimmed and removed in this moment: then the marks say so now.
-    if request.after < shared.state().marks.trimmed(&request.selectors).sequence {
+    if shared.state().has_gap_after(request.after, &request.selectors) {
         return Ok(Read::Expired);
     }
     if segment.summary().last <= shared.state().retained_after {
@@ -91,13 +87,13 @@ fn on_error(
     Err(shared.cannot_read(error))
 }
 
-/// The entries of these topics from an index on, in order, and enough of them for a page.
-fn exact_entries(
+/// The indices of these topics' records from one on, in order, and enough of them for a page.
+fn exact_indices(
     segment: &Sealed,
     selectors: &SelectorSet,
     from: u32,
     count_max: usize,
-) -> Result<Vec<Entry>, SegmentError> {
+) -> Result<Vec<u32>, SegmentError> {
     let count_max = u32::try_from(count_max).unwrap_or(u32::MAX).saturating_add(1);
     let mut indices = Vec::new();
     for topic in selectors.exact_topics().into_iter().flatten() {
@@ -108,7 +104,7 @@ fn exact_entries(
     }
     indices.sort_unstable();
     indices.truncate(count_max as usize);
-    segment.entries_at(&indices)
+    Ok(indices)
 }
 
 /// A page that is being put together.
@@ -164,8 +160,8 @@ impl<'a> Draft<'a> {
             self.walk(segment, from..records, |entry| topics.contains(&entry.topic), &mut wanted)?
         } else {
             let rest = request.limit.scanned_max.saturating_sub(self.scanned);
-            let entries = exact_entries(segment, selectors, from, rest)?;
-            entries.iter().any(|entry| self.look_at(entry, true, &mut wanted))
+            let indices = exact_indices(segment, selectors, from, rest)?;
+            self.pick(segment, &indices, &mut wanted)?
         };
         let records = match segment.read(&wanted) {
             Ok(records) => records,
@@ -182,6 +178,18 @@ impl<'a> Draft<'a> {
         let given = |record: &Arc<Record>| state.is_retained(&record.topic, record.sequence);
         self.records.extend(records.into_iter().filter(given));
         Ok(is_full)
+    }
+
+    /// Looks at some entries, one after the other. Answers whether the page is full.
+    fn pick(&mut self, segment: &Sealed, indices: &[u32], wanted: &mut Vec<Entry>) -> Result<bool, SegmentError> {
+        for chunk in indices.chunks(PICKED_AT_ONCE) {
+            for entry in segment.entries_at(chunk)? {
+                if self.look_at(&entry, true, wanted) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Looks at a range of entries, one after the other. Answers whether the page is full.
@@ -236,6 +244,14 @@ impl<'a> Draft<'a> {
             self.through = place;
         }
         is_full
+    }
+
+    /// The page, unless something of it was trimmed while it was read: then it has a gap.
+    fn answer(self, state: &State) -> Read {
+        if state.has_gap_after(self.request.after, &self.request.selectors) {
+            return Read::Expired;
+        }
+        Read::Page(self.finish(state))
     }
 
     /// The page, with the ends that outlive their history.

@@ -8,29 +8,20 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tidings_core::history::{Bounded, Claim, Mark};
 use tidings_core::{Appended, Epoch, Kind, Position, Record, Sequence, Timestamp};
 
+use crate::aside;
 use crate::checkpoint::Checkpoint;
 use crate::commit::Committer;
-use crate::frame::{FORMAT_VERSION, Frame, SegmentHeader, StoredKey};
-use crate::layout::{self, Layout};
+use crate::frame::{Frame, StoredKey};
+use crate::header::{FORMAT_VERSION, SegmentHeader};
+use crate::layout::Layout;
 use crate::lock::DirectoryLock;
-use crate::log::ActiveLog;
+use crate::lost::{Lost, create_log, recount};
+use crate::newest::Newest;
 use crate::options::{Durability, OpenError, StoreOptions};
-use crate::recent::Recent;
 use crate::reserve::{self, Reserve};
-use crate::segment::{self, Entry, LogScan, ScanEnd, Sealed, SegmentError, Step};
+use crate::segment::{self, Entry, LogScan, Sealed, SegmentError, Step};
 use crate::shared::Shared;
 use crate::state::State;
-
-/// What the newest log file held.
-struct Newest {
-    path: PathBuf,
-    /// Its good frames, one after the other.
-    frames: Vec<Frame>,
-    /// Where they end in the file.
-    len: u64,
-    /// Frames before these are lost: the file is damaged, and these are to be written anew.
-    damaged_through: Option<Sequence>,
-}
 
 /// Opens the history in a directory, or begins one there.
 pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer), OpenError> {
@@ -44,52 +35,53 @@ pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer),
     let epoch = epoch_of(&layout, &logs, checkpoint.as_ref())?.or(options.new_epoch).unwrap_or_else(epoch_of_now);
 
     let (full, newest) = match logs.split_last() {
-        Some((newest, full)) => (full, Some(newest)),
-        None => (&[][..], None),
+        // Nothing is written into a file that was written anew: its records have places that are not one after the other.
+        Some((newest, full)) if header_of(newest).is_ok_and(|header| header.ends_at.is_none()) => (full, Some(newest)),
+        _ => (&*logs, None),
     };
     let mut sealed = Vec::new();
-    let mut damaged_through = Sequence::ZERO;
+    let (mut damaged_through, mut has_lost_end) = (Sequence::ZERO, false);
     for (nth, log) in full.iter().enumerate() {
         match open_full(log, epoch, &options) {
             Ok(Some(segment)) => sealed.push(Arc::new(segment)),
             Ok(None) => {}
-            Err(error) => {
+            Err(error @ SegmentError::Damaged { .. }) => {
                 // Its frames cannot be told from what is missing, so nothing before the next file is replayed.
                 tracing::error!(%error, "a log file is damaged: the history begins after it");
-                let next = logs.get(nth + 1).and_then(|next| header_of(next).ok());
-                damaged_through = next.map_or(damaged_through, |next| next.first.previous());
-                put_aside(&layout, log)?;
+                match logs.get(nth + 1).and_then(|next| header_of(next).ok()) {
+                    Some(next) => damaged_through = next.first.previous(),
+                    None => has_lost_end = true,
+                }
+                aside::put(&layout, log).map_err(OpenError::io("cannot put aside", log))?;
             }
+            Err(error) => return Err(error.into()),
         }
     }
-    let newest = newest.map(|log| read_newest(log, epoch)).transpose()?.flatten();
+    let safe_through = checkpoint.as_ref().and_then(Checkpoint::head).map_or(Sequence::ZERO, |(_, tail)| tail);
+    let newest = newest.map(|log| Newest::read(log, epoch, safe_through)).transpose()?.flatten();
 
     // Memory begins where the newest log file does.
-    let newest_first = newest.as_ref().and_then(|newest| newest.frames.first()).map(|frame| frame.sequence.previous());
-    let checkpoint_tail = checkpoint.as_ref().and_then(Checkpoint::head).map_or(Sequence::ZERO, |(_, tail)| tail);
-    let sealed_tail = sealed.last().map_or(Sequence::ZERO, |segment| segment.summary().last);
-    let recent_start = newest_first.unwrap_or_else(|| sealed_tail.max(checkpoint_tail));
+    let sealed_through = sealed.last().map_or(Sequence::ZERO, |segment| segment.summary().ends_at);
+    let recent_start = newest.as_ref().map_or(sealed_through, |newest| newest.begins_after().max(sealed_through));
     let mut state = State::new(&options.history, recent_start);
     state.retained_after = sealed.first().map_or(recent_start, |first| first.summary().begins_at.previous());
     for segment in &sealed {
         state.segments.add_sealed(Arc::clone(segment));
     }
-    let (is_restored, state) = restore(state, checkpoint.as_ref(), epoch, &options, recent_start, &sealed);
-    let mut state = state;
-    damaged_through = damaged_through.max(newest.as_ref().and_then(|newest| newest.damaged_through).unwrap_or_default());
+    let (is_restored, mut state) = restore(state, checkpoint.as_ref(), epoch, &options, recent_start, &sealed);
+    let damaged_in_newest = newest.as_ref().and_then(|newest| newest.damaged_through);
+    damaged_through = damaged_through.max(damaged_in_newest.unwrap_or_default());
     if damaged_through > state.damaged_through {
-        state.damaged_through = damaged_through;
-        state.retained_after = state.retained_after.max(damaged_through.min(state.tail()));
-        state.marks.raise_floor(Mark { sequence: damaged_through, at: state.times.latest() });
+        state.begin_after_damage(damaged_through);
     }
-    let applied_through = if is_restored { checkpoint_tail } else { Sequence::ZERO };
+    let applied_through = if is_restored { safe_through } else { Sequence::ZERO };
+    has_lost_end |= newest.as_ref().is_some_and(|newest| newest.has_lost_end);
 
     let log = match &newest {
-        Some(newest) => reopen(&layout, epoch, newest, &options)?,
-        None => create(&layout, epoch, recent_start.next(), &options)?,
+        Some(newest) => newest.reopen(&layout, &options)?,
+        None => create_log(&layout, epoch, recent_start.next(), &options)?,
     };
-    let log_first = newest.as_ref().map_or(recent_start.next(), |newest| header_first(newest, recent_start));
-    state.segments.begin(log.path().to_owned(), log_first);
+    state.segments.begin(log.path().to_owned(), recent_start.next());
     let shared = Shared::new(options, layout, epoch, state, Arc::clone(log.file()), lock);
     restore_bounded(&shared, &sealed, applied_through)?;
     for segment in sealed.iter().filter(|segment| segment.summary().last > applied_through) {
@@ -101,7 +93,10 @@ pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer),
     }
     shared.set_tail(shared.state().tail());
 
-    let log = pass_over_the_lost(&shared, log, checkpoint_tail)?;
+    if damaged_through > Sequence::ZERO {
+        recount(&shared, &sealed)?;
+    }
+    let log = Lost::find(&shared, safe_through, has_lost_end).pass_over(&shared, log, &sealed)?;
     let reserve = begin_reserve(&shared)?;
     {
         let state = shared.state();
@@ -154,58 +149,13 @@ fn open_full(log: &Path, epoch: Epoch, options: &StoreOptions) -> Result<Option<
         Err(error) => return Err(error),
     }
     match Sealed::seal(log, epoch, &options.history) {
-        Ok(sealed) => Ok(Some(sealed)),
+        Ok(sealed) if sealed.summary().records > 0 => Ok(Some(sealed)),
+        Ok(sealed) => sealed.remove().map(|()| None),
         Err(SegmentError::Blank { path }) => {
             fs::remove_file(&path).map_err(SegmentError::io(&path))?;
             Ok(None)
         }
         Err(error) => Err(error),
-    }
-}
-
-/// Reads the newest log file. Nothing when it was never written to.
-fn read_newest(log: &Path, epoch: Epoch) -> Result<Option<Newest>, OpenError> {
-    let mut scan = match LogScan::open(log) {
-        Ok(scan) => scan,
-        Err(SegmentError::Blank { path }) => {
-            fs::remove_file(&path).map_err(OpenError::io("cannot remove", &path))?;
-            return Ok(None);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    if scan.header().epoch != epoch {
-        let what = "it belongs to another history than the rest of the directory".to_owned();
-        return Err(OpenError::Damaged { path: log.to_owned(), what });
-    }
-    let mut newest = Newest { path: log.to_owned(), frames: Vec::new(), len: 0, damaged_through: None };
-    loop {
-        match scan.step()? {
-            Step::Frame(scanned) => newest.frames.push(scanned.frame),
-            Step::End(ScanEnd::Clean { offset }) => {
-                newest.len = offset;
-                return Ok(Some(newest));
-            }
-            Step::End(ScanEnd::Torn { offset, bytes }) => {
-                tracing::warn!(log = %log.display(), offset, bytes, "the last write was not finished and is cut off: it was never acknowledged");
-                newest.len = offset;
-                return Ok(Some(newest));
-            }
-            Step::End(ScanEnd::Damaged { offset, next_good: Some(good) }) => {
-                tracing::error!(
-                    log = %log.display(), offset, next = good.offset, next_sequence = %good.sequence,
-                    "the log is damaged: the history begins after the damage"
-                );
-                newest.frames.clear();
-                newest.damaged_through = Some(good.sequence.previous());
-                scan.go_on_at(good);
-            }
-            Step::End(ScanEnd::Damaged { offset, next_good: None }) => {
-                tracing::error!(log = %log.display(), offset, "the log is damaged at its end, which is cut off");
-                newest.len = offset;
-                newest.damaged_through.get_or_insert(Sequence::ZERO);
-                return Ok(Some(newest));
-            }
-        }
     }
 }
 
@@ -236,45 +186,6 @@ fn restore(
         fresh.segments.add_sealed(Arc::clone(segment));
     }
     restore(fresh, None, epoch, options, recent_start, sealed)
-}
-
-/// The newest log file, to be written on; its good frames in a file of their own where it is damaged.
-fn reopen(layout: &Layout, epoch: Epoch, newest: &Newest, options: &StoreOptions) -> Result<ActiveLog, OpenError> {
-    if newest.damaged_through.is_none() {
-        return ActiveLog::resume(&newest.path, newest.len, options.segment_bytes)
-            .map_err(OpenError::io("cannot write to", &newest.path));
-    }
-    let first = header_first(newest, Sequence::ZERO);
-    put_aside(layout, &newest.path)?;
-    let mut log = create(layout, epoch, first, options)?;
-    let mut frames = Vec::new();
-    newest.frames.iter().for_each(|frame| frame.encode(&mut frames));
-    let written = log.write(&frames).and_then(|()| log.sync());
-    written.map_err(OpenError::io("cannot write to", log.path()))?;
-    Ok(log)
-}
-
-fn create(layout: &Layout, epoch: Epoch, first: Sequence, options: &StoreOptions) -> Result<ActiveLog, OpenError> {
-    ActiveLog::create(layout, epoch, first, options.segment_bytes)
-        .map_err(OpenError::io("cannot begin a log file", layout.log(first)))
-}
-
-fn header_first(newest: &Newest, otherwise: Sequence) -> Sequence {
-    match newest.frames.first() {
-        Some(first) => first.sequence,
-        None => layout::first_of(&newest.path).unwrap_or(otherwise.next()),
-    }
-}
-
-/// A damaged file is kept for whoever can make something of it.
-fn put_aside(layout: &Layout, log: &Path) -> Result<(), OpenError> {
-    let directory = layout.root().join("damaged");
-    fs::create_dir_all(&directory).map_err(OpenError::io("cannot create", &directory))?;
-    let aside = directory.join(log.file_name().unwrap_or_default());
-    fs::rename(log, &aside).map_err(OpenError::io("cannot put aside", log))?;
-    drop(fs::remove_file(segment::index_path(log))); // it may not be there, and is of no use
-    tracing::warn!(log = %log.display(), aside = %aside.display(), "put aside; nothing cleans that directory up");
-    Ok(())
 }
 
 /// What the checkpoint counts as kept under the bounds of single topics, from the indices of the sealed segments.
@@ -322,10 +233,9 @@ fn apply(shared: &Shared, mut frame: Frame, is_applied: bool, is_recent: bool) -
     if !is_applied {
         shared.trim(at); // as it was trimmed then: what is trimmed later depends on it
         if record.kind == Kind::Deleted {
-            let weight = shared.weigh(&record.topic, record.sequence).map_err(|error| OpenError::Damaged {
-                path: shared.layout.segments(),
-                what: error.to_string(),
-            })?;
+            let weight = shared
+                .weigh(&record.topic, record.sequence)
+                .map_err(|error| OpenError::Damaged { path: shared.layout.segments(), what: error.to_string() })?;
             shared.state_mut().delete(&record.topic, record.sequence, &weight.unwrap_or_default());
         }
         if let Some(StoredKey { key, fingerprint }) = key {
@@ -356,56 +266,6 @@ fn remember(state: &mut State, record: Arc<Record>, is_recent: bool) {
             state.recent.retire(place);
         }
     }
-}
-
-/// Sequences that may have been given out and are not in the log are never used again.
-fn pass_over_the_lost(shared: &Shared, log: ActiveLog, checkpoint_tail: Sequence) -> Result<ActiveLog, OpenError> {
-    let tail = shared.tail();
-    let boot_id = shared.options.boot_id.as_deref();
-    let reserved = Reserve::left_behind(&shared.layout.reserve(), boot_id).unwrap_or_default();
-    let through = reserved.max(checkpoint_tail);
-    if through <= tail {
-        return Ok(log);
-    }
-    if checkpoint_tail > tail {
-        tracing::error!(log_ends = %tail, known = %checkpoint_tail, "events that were acknowledged are missing from the end of the log");
-    } else {
-        tracing::warn!(log_ends = %tail, reserved = %reserved, "the machine lost power in relaxed durability: the last events before that may be lost; readers that had them are told");
-    }
-    {
-        let mut state = shared.state_mut();
-        state.holes.add(tail.next(), through);
-        if state.retained_after == tail {
-            state.retained_after = through; // nothing is retained, and the hole is nothing
-        }
-    }
-    let log = begin_anew(shared, log, through)?;
-    let checkpoint = Checkpoint::of(&shared.state(), shared.epoch);
-    let path = shared.layout.checkpoint();
-    checkpoint.write(&path).map_err(OpenError::io("cannot write", &path))?;
-    Ok(log)
-}
-
-/// Seals the log file that was written last, and begins one for what comes after `tail`.
-pub(crate) fn begin_anew(shared: &Shared, full: ActiveLog, tail: Sequence) -> Result<ActiveLog, OpenError> {
-    full.finish().map_err(OpenError::io("cannot write to", full.path()))?;
-    let path = full.path().to_owned();
-    if full.is_empty() {
-        fs::remove_file(&path).map_err(OpenError::io("cannot remove", &path))?;
-        shared.state_mut().segments.forget_open();
-    } else {
-        let sealed = Sealed::seal(&path, shared.epoch, &shared.options.history)?;
-        shared.state_mut().segments.on_sealed(Arc::new(sealed));
-    }
-    let log = create(&shared.layout, shared.epoch, tail.next(), &shared.options)?;
-    {
-        let mut state = shared.state_mut();
-        state.recent = Recent::after(tail);
-        state.segments.begin(log.path().to_owned(), tail.next());
-    }
-    shared.set_tail(tail);
-    shared.set_active_file(Arc::clone(log.file()));
-    Ok(log)
 }
 
 fn begin_reserve(shared: &Shared) -> Result<Option<Reserve>, OpenError> {

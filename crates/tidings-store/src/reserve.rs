@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use tidings_core::Sequence;
 
-use crate::frame::{put_number, put_text, take_number, take_text};
 use crate::layout;
+use crate::numbers::{put_number, put_text, take_number, take_text};
 
 /// How many sequences are reserved at once: at 100,000 events a second it is said again every ten seconds.
 const BLOCK: u64 = 1 << 20;

@@ -3,13 +3,14 @@
 //! What most ask, to go on from now or from an event of a moment ago, memory answers. The rest is asked on a reading
 //! thread.
 
+use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
 use tidings_core::{
     EngineError, Grants, Kind, OnReset, Position, Record, Reset, ResetReason, Resolution, ResumeFrom, ResumeRequest,
     Sequence, Timestamp,
 };
-use tidings_topic::SelectorSet;
+use tidings_topic::{SelectorSet, Topic};
 
 use crate::segment::{Entry, Sealed, SegmentError};
 use crate::shared::Shared;
@@ -138,8 +139,7 @@ fn last(shared: &Shared, request: &ResumeRequest, count: u64, now: Timestamp) ->
     let walk = Walk { shared, selectors: &request.selectors, grants: &request.grants, now };
     let first = walk.backwards(count).map_err(|error| shared.cannot_read(&error))?;
     let state = shared.state();
-    // Not before anything of these topics that was trimmed.
-    let trimmed = state.marks.trimmed(&request.selectors).sequence;
+    let trimmed = state.trimmed_by_hub(&request.selectors);
     Ok(first.map_or_else(|| state.earliest(&request.selectors), |first| first.previous().max(trimmed)))
 }
 
@@ -197,24 +197,29 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// The place of the first event.
     fn forwards(&self) -> Result<Option<Sequence>, SegmentError> {
-        let segments = self.shared.state().sealed();
+        let (segments, first_in_memory) = {
+            let state = self.shared.state();
+            let selected = state.recent.topics.select(self.selectors);
+            let is_given = |place: &Sequence| state.recent.get(*place).is_some_and(|it| self.is_given(&state, it));
+            // Both at one moment, for records go from memory to the segments.
+            (state.sealed(), selected.after(state.recent.start()).find(is_given))
+        };
         for segment in segments.iter() {
             if segment.summary().last <= self.shared.state().retained_after {
                 continue;
             }
             let mut indices = self.indices(segment)?;
             indices.sort_unstable();
+            let mut topics = Topics::of(segment);
             for chunk in indices.chunks(ENTRIES_AT_ONCE as usize) {
-                let entries = segment.entries_at(chunk)?;
-                if let Some(first) = entries.iter().find(|entry| self.is_given_entry(segment, entry)) {
-                    return Ok(Some(first.sequence));
+                for entry in segment.entries_at(chunk)? {
+                    if self.is_given_entry(&entry, &mut topics)? {
+                        return Ok(Some(entry.sequence));
+                    }
                 }
             }
         }
-        let state = self.shared.state();
-        let selected = state.recent.topics.select(self.selectors);
-        let is_given = |place: &Sequence| state.recent.get(*place).is_some_and(|record| self.is_given(&state, record));
-        Ok(selected.after(state.recent.start()).find(is_given))
+        Ok(first_in_memory)
     }
 
     /// The place of the last event but so many less one; nothing when there are fewer.
@@ -236,10 +241,11 @@ impl Walk<'_> {
         for segment in segments.iter().rev() {
             let mut indices = self.indices(segment)?;
             indices.sort_unstable();
+            let mut topics = Topics::of(segment);
             for chunk in indices.rchunks(ENTRIES_AT_ONCE as usize) {
                 for entry in segment.entries_at(chunk)?.iter().rev() {
                     // Memory has counted the rest.
-                    if entry.sequence <= in_memory_from && self.is_given_entry(segment, entry) {
+                    if entry.sequence <= in_memory_from && self.is_given_entry(entry, &mut topics)? {
                         count -= 1;
                         if count == 0 {
                             return Ok(Some(entry.sequence));
@@ -274,22 +280,46 @@ impl Walk<'_> {
             && state.is_retained(&record.topic, record.sequence)
     }
 
-    fn is_given_entry(&self, segment: &Sealed, entry: &Entry) -> bool {
-        if entry.kind != Kind::Event || entry.expires_at.is_some_and(|at| at <= self.now) {
-            return false;
+    fn is_given_entry(&self, entry: &Entry, topics: &mut Topics<'_>) -> Result<bool, SegmentError> {
+        let is_hidden = entry.private && !self.grants.may_read_private();
+        if entry.kind != Kind::Event || entry.expires_at.is_some_and(|at| at <= self.now) || is_hidden {
+            return Ok(false);
         }
         {
             let state = self.shared.state();
             if entry.sequence <= state.retained_after {
-                return false;
+                return Ok(false);
             }
-            if self.grants.may_read_private() && state.dropped.count() == 0 {
-                return true;
+            if state.dropped.count() == 0 {
+                return Ok(true);
             }
         }
-        // Whether it is private, and of which topic it is, its record says.
-        let records = segment.read(std::slice::from_ref(entry)).unwrap_or_default();
-        let state = self.shared.state();
-        records.first().is_some_and(|record| self.is_given(&state, record))
+        let topic = topics.name(entry.topic)?;
+        Ok(self.shared.state().is_retained(topic, entry.sequence))
+    }
+}
+
+/// The names of a segment's topics, as far as they were asked for.
+struct Topics<'a> {
+    segment: &'a Sealed,
+    names: HashMap<u32, Topic>,
+}
+
+/// So many names are kept at once. Cost: up to 4 KiB each, mostly some 30 bytes.
+const NAMES_MAX: usize = 1024;
+
+impl<'a> Topics<'a> {
+    fn of(segment: &'a Sealed) -> Self {
+        Self { segment, names: HashMap::new() }
+    }
+
+    fn name(&mut self, number: u32) -> Result<&Topic, SegmentError> {
+        if self.names.len() >= NAMES_MAX && !self.names.contains_key(&number) {
+            self.names.clear();
+        }
+        match self.names.entry(number) {
+            hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
+            hash_map::Entry::Vacant(unknown) => Ok(unknown.insert(self.segment.topic_numbered(number)?.topic)),
+        }
     }
 }

@@ -119,8 +119,10 @@ impl Segments {
 
     /// What the dropped records of each segment count for, by its place.
     pub(crate) fn dead(&self) -> impl Iterator<Item = DeadIn> {
-        self.dead.iter().map(|&(segment, bytes)| {
-            DeadIn { segment, bytes, log_bytes: self.sealed_at(segment).map(|sealed| sealed.summary().log_bytes) }
+        self.dead.iter().map(|&(segment, bytes)| DeadIn {
+            segment,
+            bytes,
+            log_bytes: self.sealed_at(segment).map(|sealed| sealed.summary().log_bytes),
         })
     }
 

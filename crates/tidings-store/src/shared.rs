@@ -4,7 +4,6 @@
 //! and the front a disk may be read.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -17,6 +16,7 @@ use crate::health::Health;
 use crate::keeper::Keeper;
 use crate::layout::Layout;
 use crate::lock::DirectoryLock;
+use crate::log::SyncedFile;
 use crate::options::StoreOptions;
 use crate::queue::Queue;
 use crate::readers::Readers;
@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     /// Whoever trims has it, so that the front is read once.
     trimming: Mutex<()>,
     listeners: Mutex<Arc<[Arc<dyn CommitListener>]>>,
-    active_file: Mutex<Arc<File>>,
+    active_file: Mutex<Arc<SyncedFile>>,
     /// Given back with the last of the threads.
     _lock: DirectoryLock,
 }
@@ -59,7 +59,14 @@ const TOPICS_COUNTED_MAX: u64 = 10_000;
 const WEIGHED_AT_ONCE: u32 = 4096;
 
 impl Shared {
-    pub(crate) fn new(options: StoreOptions, layout: Layout, epoch: Epoch, state: State, active: Arc<File>, lock: DirectoryLock) -> Self {
+    pub(crate) fn new(
+        options: StoreOptions,
+        layout: Layout,
+        epoch: Epoch,
+        state: State,
+        active: Arc<SyncedFile>,
+        lock: DirectoryLock,
+    ) -> Self {
         let tail = state.tail();
         Self {
             options,
@@ -102,11 +109,11 @@ impl Shared {
         self.tail.store(tail.0, Ordering::Release);
     }
 
-    pub(crate) fn active_file(&self) -> Arc<File> {
+    pub(crate) fn active_file(&self) -> Arc<SyncedFile> {
         Arc::clone(&self.active_file.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn set_active_file(&self, file: Arc<File>) {
+    pub(crate) fn set_active_file(&self, file: Arc<SyncedFile>) {
         *self.active_file.lock().unwrap_or_else(PoisonError::into_inner) = file;
     }
 
@@ -212,27 +219,30 @@ impl Shared {
 
     /// What the retained records of a topic up to `through` count for, segment by segment, each with a place in it. `None`:
     /// there are none, and no end either.
-    pub(crate) fn weigh(&self, topic: &Topic, through: Sequence) -> Result<Option<Vec<(Sequence, Weight)>>, EngineError> {
+    pub(crate) fn weigh(
+        &self,
+        topic: &Topic,
+        through: Sequence,
+    ) -> Result<Option<Vec<(Sequence, Weight)>>, EngineError> {
+        let mut weights = Vec::new();
+        // What memory has and what the segments have is asked at one moment, for records go from the one to the others.
         let (segments, floor, has_end) = {
             let state = self.state();
             let dropped = state.dropped.get(topic).map_or(Sequence::ZERO, |(through, ())| *through);
-            (state.sealed(), state.retained_after.max(dropped), state.ended.contains(topic))
+            let floor = state.retained_after.max(dropped);
+            let selected = SelectorSet::one(topic.clone());
+            let places = state.recent.topics.select(&selected);
+            let places = places.after(state.segments.sealed_through().max(floor));
+            for record in places.take_while(|place| *place <= through).filter_map(|place| state.recent.get(place)) {
+                let events = u64::from(record.kind == Kind::Event);
+                let bytes = state.history.cost_bytes(record) as u64;
+                weights.push((record.sequence, Weight { events, bytes }));
+            }
+            (state.sealed(), floor, state.ended.contains(topic))
         };
-        let mut weights = Vec::new();
         for segment in segments.iter().filter(|segment| segment.summary().last > floor) {
             let weight = weigh_in(segment, topic, floor, through).map_err(|error| self.cannot_read(&error))?;
-            weights.extend(weight.map(|weight| (segment.summary().last, weight)));
-        }
-        let state = self.state();
-        let sealed_through = segments.last().map_or(Sequence::ZERO, |segment| segment.summary().last);
-        let selected = SelectorSet::one(topic.clone());
-        for place in state.recent.topics.select(&selected).after(sealed_through.max(floor)) {
-            if place > through {
-                break;
-            }
-            let Some(record) = state.recent.get(place) else { continue };
-            let events = u64::from(record.kind == Kind::Event);
-            weights.push((place, Weight { events, bytes: state.history.cost_bytes(record) as u64 }));
+            weights.extend(weight.map(|weight| (segment.summary().begins_at, weight)));
         }
         Ok((has_end || !weights.is_empty()).then_some(weights))
     }
@@ -259,9 +269,8 @@ impl Shared {
         for entry in entries.iter().filter(|entry| entry.sequence > retained_after) {
             let records = segment.read(std::slice::from_ref(entry))?;
             let state = self.state();
-            let is_it = |record: &&Arc<Record>| {
-                record.id.as_str() == raw && state.is_retained(&record.topic, record.sequence)
-            };
+            let is_it =
+                |record: &&Arc<Record>| record.id.as_str() == raw && state.is_retained(&record.topic, record.sequence);
             if let Some(record) = records.iter().find(is_it) {
                 return Ok(Some(record.sequence));
             }

@@ -28,6 +28,8 @@ pub(crate) struct State {
     /// For each topic that was deleted, or of which its own bounds trimmed something: nothing of it up to this place is
     /// replayed. Only what is after `retained_after`.
     pub dropped: Places<()>,
+    /// The last damaged event of each topic, as far as it was found in this run.
+    pub damaged: Places<()>,
     pub holes: Holes,
     /// What comes after this place may be replayed, unless its topic was dropped there.
     pub retained_after: Sequence,
@@ -75,6 +77,7 @@ impl State {
             times: CommitTimes::default(),
             bounded: BoundedTopics::new(&history.topic_bounds),
             dropped: Places::new(usize::MAX), // bounded by `deletions_max` and by the topics under a table
+            damaged: Places::new(history.marks_max),
             holes: Holes::default(),
             retained_after: tail,
             events: 0,
@@ -91,6 +94,11 @@ impl State {
     /// Is the record at `place` retained, if it is there?
     pub(crate) fn is_retained(&self, topic: &Topic, place: Sequence) -> bool {
         place > self.retained_after && !self.is_dropped(topic, place)
+    }
+
+    /// Does the record at `place` count against the bounds, if it is there? The record of a deletion does, like any other.
+    pub(crate) fn counts(&self, topic: &Topic, place: Sequence, kind: Kind) -> bool {
+        place > self.retained_after && (kind == Kind::Deleted || !self.is_dropped(topic, place))
     }
 
     pub(crate) fn is_dropped(&self, topic: &Topic, place: Sequence) -> bool {
@@ -222,8 +230,10 @@ impl State {
 
     fn trim_front(&mut self, entry: &FrontEntry, now: Timestamp) {
         let FrontEntry { topic, sequence, kind, cost_bytes, .. } = entry;
-        if !self.is_dropped(topic, *sequence) {
+        if self.counts(topic, *sequence, *kind) {
             self.bytes = self.bytes.saturating_sub(*cost_bytes);
+        }
+        if !self.is_dropped(topic, *sequence) {
             self.events -= u64::from(*kind == Kind::Event).min(self.events);
             self.bounded.on_trimmed(topic, *sequence);
             if *kind == Kind::Event {
@@ -238,6 +248,16 @@ impl State {
         if self.damaged_through == *sequence {
             self.marks.raise_floor(Mark { sequence: *sequence, at: entry.committed_at });
         }
+    }
+
+    /// Something up to `place` is lost, and of which topics nobody knows: the history begins after it, and whoever was before
+    /// it is told.
+    pub(crate) fn begin_after_damage(&mut self, place: Sequence) {
+        self.damaged_through = self.damaged_through.max(place);
+        self.retained_after = self.retained_after.max(place);
+        self.dropped.forget_through(self.retained_after);
+        self.bounded = BoundedTopics::new(&self.history.topic_bounds);
+        self.marks.raise_floor(Mark { sequence: place, at: self.times.latest() });
     }
 
     /// A segment cannot be read at all: the history begins after it.
@@ -274,6 +294,9 @@ impl State {
             self.drop_weight(*at, *weight);
         }
         self.bounded.on_trimmed(topic, place);
+        if let Some((_, folded, ())) = self.damaged.set(topic, place, ()) {
+            self.damaged_through = self.damaged_through.max(folded);
+        }
         self.dropped.set(topic, place, ());
         self.marks.event_trimmed(topic, Mark { sequence: place, at });
     }
@@ -308,7 +331,20 @@ impl State {
     pub(crate) fn earliest(&self, selectors: &SelectorSet) -> Sequence {
         let first_end = self.old_ends(selectors, Sequence::ZERO).first().map(|end| end.sequence.previous());
         let first = first_end.map_or(self.retained_after, |end| end.min(self.retained_after));
-        first.max(self.marks.trimmed(selectors).sequence)
+        first.max(self.trimmed_by_hub(selectors))
+    }
+
+    /// Nothing of these topics that the hub's bounds trimmed, or that is damaged, is after this place.
+    pub(crate) fn trimmed_by_hub(&self, selectors: &SelectorSet) -> Sequence {
+        let damaged = self.damaged.latest(selectors).map_or(Sequence::ZERO, |(place, ())| *place);
+        self.marks.trimmed(selectors).sequence.min(self.retained_after).max(damaged)
+    }
+
+    /// Is something gone that a reader of these topics, who stands after `after`, should still be given? What the bounds of a
+    /// single topic trimmed is left out: whoever resumed was told, and the rest of its topics is all there.
+    pub(crate) fn has_gap_after(&self, after: Sequence, selectors: &SelectorSet) -> bool {
+        let is_behind = after < self.retained_after || self.damaged.count() > 0;
+        is_behind && after < self.trimmed_by_hub(selectors)
     }
 
     /// The ends of these topics that outlive the history, after a place, in order.
@@ -332,7 +368,8 @@ impl State {
         if self.dropped.count() < deletions_max || !self.bounded.is_empty() {
             return Ok(());
         }
-        let cause = format!("{deletions_max} deleted topics are remembered until their events are trimmed, which is the limit");
+        let cause =
+            format!("{deletions_max} deleted topics are remembered until their events are trimmed, which is the limit");
         Err(EngineError::NoRoom { cause: cause.into() })
     }
 }

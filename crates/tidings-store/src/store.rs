@@ -37,7 +37,11 @@ impl Store {
     pub fn open(options: StoreOptions) -> Result<Self, OpenError> {
         let readers = options.readers.max(1);
         let (shared, committer) = recover(options)?;
-        let spawn_error = |source| OpenError::Io { doing: "cannot start a thread for", path: shared.layout.root().to_owned(), source };
+        let spawn_error = |source| OpenError::Io {
+            doing: "cannot start a thread for",
+            path: shared.layout.root().to_owned(),
+            source,
+        };
         let thread = |name: String| std::thread::Builder::new().name(name);
         let store = Self {
             shared: Arc::clone(&shared),
@@ -59,7 +63,11 @@ impl Store {
         Ok(store)
     }
 
-    fn append_in_order(&self, publication: Publication, now: Timestamp) -> EngineFuture<'_, Result<Appended, AppendError>> {
+    fn append_in_order(
+        &self,
+        publication: Publication,
+        now: Timestamp,
+    ) -> EngineFuture<'_, Result<Appended, AppendError>> {
         Box::pin(async move {
             let kib = (publication.data.len() / 1024 + 1).min(WAITING_KIB_MAX);
             let permits = u32::try_from(kib).expect("it is at most the limit");

@@ -27,9 +27,7 @@ proptest! {
 /// mark the second time. Nobody misses it, but the model still knows of it.
 fn ageless(operation: Operation) -> Operation {
     match operation {
-        Operation::Publish { topic, private, own_id, .. } => {
-            Operation::Publish { topic, ttl_ms: 0, private, own_id }
-        }
+        Operation::Publish { topic, private, own_id, .. } => Operation::Publish { topic, ttl_ms: 0, private, own_id },
         other => other,
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
-use tidings_core::{
-    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch, Fetched, Publication, Read, ReadRequest,
-    Record, Resolution, ResumeRequest, Sequence, Timestamp,
-};
-use tidings_topic::{SelectorSet, Topic};
 use tidings_core::suite::model::{self, Operation};
 use tidings_core::suite::{self, SuiteOptions};
+use tidings_core::{
+    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch, Fetched,
+    Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, Sequence, Timestamp,
+};
 use tidings_store::{Store, StoreOptions};
+use tidings_topic::{SelectorSet, Topic};
 
 #[test]
 fn the_store_passes_the_suite() {

@@ -23,8 +23,6 @@ pub(super) struct Log {
     pub topics: TopicIndex,
     pub ids: PublisherIds,
     pub marks: Marks,
-    /// No mark is later.
-    pub trimmed_through: Sequence,
     pub ended: EndedTopics,
     pub times: CommitTimes,
 }
@@ -37,7 +35,6 @@ impl Log {
             topics: TopicIndex::default(),
             ids: PublisherIds::default(),
             marks: Marks::new(history.marks_max),
-            trimmed_through: Sequence::ZERO,
             ended: EndedTopics::new(history.ended_topics_max),
             times: CommitTimes::default(),
         }
@@ -94,7 +91,6 @@ impl Log {
 
     fn on_trimmed(&mut self, record: &Record, now: Timestamp) {
         self.marks.record_trimmed(record, now);
-        self.trimmed_through = self.trimmed_through.max(record.sequence);
         match record.kind {
             Kind::Event => {
                 self.ids.free(record);

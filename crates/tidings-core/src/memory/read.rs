@@ -10,8 +10,9 @@ use crate::record::{Kind, Record};
 impl Log {
     pub(super) fn page(&self, request: &ReadRequest) -> Read {
         let selectors = &request.selectors;
-        // Most readers stand after all that was trimmed, so they need not look at the marks.
-        if request.after < self.trimmed_through && request.after < self.marks.trimmed(selectors).sequence {
+        // What the hub's bounds trimmed is before the retained records, so most readers need not look at the marks. What a
+        // topic's own bounds trimmed is left out: whoever resumed was told, and the rest of its topics is all there.
+        if request.after < self.window.retained_after() && request.after < self.marks.trimmed(selectors).sequence {
             return Read::Expired;
         }
         Read::Page(if selectors.has_patterns() {

@@ -80,12 +80,17 @@ impl Log {
         }
     }
 
-    /// Before the oldest record of these topics, and not before anything of them that was trimmed.
+    /// Before the oldest record of these topics, and not before anything of them that the hub's bounds trimmed.
     fn earliest(&self, selectors: &SelectorSet) -> Sequence {
         match self.topics.select(selectors).first() {
-            Some(first) => first.previous().max(self.marks.trimmed(selectors).sequence),
+            Some(first) => first.previous().max(self.trimmed_by_hub(selectors)),
             None => self.window.tail(),
         }
+    }
+
+    /// Nothing of these topics that the hub's bounds trimmed is after this place.
+    fn trimmed_by_hub(&self, selectors: &SelectorSet) -> Sequence {
+        self.marks.trimmed(selectors).sequence.min(self.window.retained_after())
     }
 
     fn since(&self, selectors: &SelectorSet, at: Timestamp) -> Result<Sequence, ResetReason> {
@@ -110,9 +115,8 @@ impl Log {
             return self.earliest(&request.selectors);
         }
         let is_given = |record: &&Arc<Record>| is_replayed(record, now) && request.grants.may_read(record);
-        // Not before anything of these topics that was trimmed: with tables that may stand between what is kept.
         match selected.backwards().filter_map(|place| self.record(place)).filter(is_given).nth(skipped) {
-            Some(first) => first.sequence.previous().max(self.marks.trimmed(&request.selectors).sequence),
+            Some(first) => first.sequence.previous().max(self.trimmed_by_hub(&request.selectors)),
             None => self.earliest(&request.selectors),
         }
     }

@@ -79,6 +79,7 @@ scenarios! {
         the_first_table_that_selects_a_topic_holds_for_it,
         the_bounds_of_the_hub_hold_beside_a_table,
         other_topics_are_untouched_by_a_table,
+        a_table_takes_nothing_from_readers_of_other_topics_too,
         who_is_behind_a_table_gets_a_verdict,
         what_a_table_trims_makes_room_in_the_hub,
         a_burst_passes_through_a_table,

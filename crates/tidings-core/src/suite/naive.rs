@@ -28,7 +28,7 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Retained,
-    Trimmed { leaves_mark: bool },
+    Trimmed { leaves_mark: bool, by_hub: bool },
     Deleted,
 }
 
@@ -64,11 +64,13 @@ impl Naive {
 
     /// First by the tables, then by the bounds of the hub.
     pub(super) fn trim(&mut self, now: Timestamp) {
-        let trimmed_now =
-            |record: &Record| State::Trimmed { leaves_mark: record.kind == Kind::Event && !record.is_expired(now) };
+        let trimmed_now = |record: &Record, by_hub| State::Trimmed {
+            leaves_mark: record.kind == Kind::Event && !record.is_expired(now),
+            by_hub,
+        };
         for index in 0..self.entries.len() {
             if self.is_beyond_table(index, now) {
-                self.entries[index].state = trimmed_now(&self.entries[index].record);
+                self.entries[index].state = trimmed_now(&self.entries[index].record, false);
             }
         }
         for index in 0..self.entries.len() {
@@ -77,7 +79,7 @@ impl Naive {
                 || self.history.events_max.is_some_and(|events_max| self.events_from(index) > events_max);
             let Entry { record, state } = &mut self.entries[index];
             if is_over && *state == State::Retained && record.kind != Kind::End {
-                *state = trimmed_now(record);
+                *state = trimmed_now(record, true);
             }
         }
     }
@@ -157,8 +159,15 @@ impl Naive {
         (oldest, events.next_back().or(oldest))
     }
 
+    /// The last place of these topics that the hub's bounds trimmed, those of the topics apart.
+    pub(super) fn mark_of_hub(&self, is_selected: impl Fn(&str) -> bool) -> Option<Sequence> {
+        let is_mark = |entry: &&Entry| entry.state == State::Trimmed { leaves_mark: true, by_hub: true };
+        let mut marks = self.entries.iter().filter(is_mark).filter(|entry| is_selected(entry.record.topic.as_str()));
+        marks.next_back().map(|entry| entry.record.sequence)
+    }
+
     pub(super) fn mark(&self, is_selected: impl Fn(&str) -> bool) -> Option<(Sequence, Timestamp)> {
-        let is_mark = |entry: &&Entry| entry.state == State::Trimmed { leaves_mark: true };
+        let is_mark = |entry: &&Entry| matches!(entry.state, State::Trimmed { leaves_mark: true, .. });
         let mut marks = self.entries.iter().filter(is_mark).filter(|entry| is_selected(entry.record.topic.as_str()));
         marks.next_back().map(|entry| (entry.record.sequence, entry.record.committed_at))
     }
@@ -169,10 +178,6 @@ impl Naive {
             ends.next_back().map(|record| record.sequence)
         };
         selectors.exact_topics()?.map(end_of).collect::<Option<Vec<_>>>()?.into_iter().max()
-    }
-
-    pub(super) fn earliest(&self, selectors: &SelectorSet) -> Sequence {
-        self.mark(|topic| selectors.matches(topic)).map_or(Sequence::ZERO, |(place, _)| place)
     }
 
     /// A place from which on the reader misses nothing and gets nothing twice, or the verdict.
@@ -188,14 +193,13 @@ impl Naive {
         let before_end = |place: Sequence| end.map_or(place, |end| place.min(end.previous()));
         match from {
             ResumeFrom::Live if end.is_none() => Ok(self.tail()),
-            ResumeFrom::Live | ResumeFrom::Earliest => Ok(self.earliest(selectors)),
+            ResumeFrom::Live | ResumeFrom::Earliest => Ok(Sequence::ZERO),
             ResumeFrom::Since { at, .. } => self.since(selectors, *at).map(before_end),
             ResumeFrom::Last(0) => Ok(before_end(self.tail())),
             ResumeFrom::Last(count) => {
                 let nth = usize::try_from(*count).expect("it is small") - 1;
                 let first = self.events_for(selectors, grants, now).nth_back(nth);
-                let earliest = self.earliest(selectors);
-                Ok(before_end(first.map_or(earliest, |record| record.sequence.previous().max(earliest))))
+                Ok(before_end(first.map_or(Sequence::ZERO, |record| record.sequence.previous())))
             }
             ResumeFrom::EventId(raw) => {
                 let own = self.retained().find(|record| record.id.as_str() == &**raw).map(|record| record.sequence);
@@ -213,7 +217,8 @@ impl Naive {
                     },
                 };
                 let mut deletions = self.deletions.iter().filter(|(topic, _)| selectors.matches(topic.as_str()));
-                let is_gone = deletions.any(|(_, deleted)| *deleted > place) || self.earliest(selectors) > place;
+                let is_trimmed = self.mark(|topic| selectors.matches(topic)).is_some_and(|(mark, _)| mark > place);
+                let is_gone = is_trimmed || deletions.any(|(_, deleted)| *deleted > place);
                 if is_gone { Err(ResetReason::Expired) } else { Ok(place) }
             }
         }

@@ -9,8 +9,9 @@ use super::{Damage, Directory, unlimited};
 use crate::commit::Committer;
 use crate::compact::{Dead, rewrite_segment};
 use crate::keeper;
+use crate::lost::begin_anew;
 use crate::options::{OpenError, StoreOptions};
-use crate::recover::{begin_anew, recover};
+use crate::recover::recover;
 use crate::segment::{Sealed, SegmentError};
 use crate::shared::Shared;
 

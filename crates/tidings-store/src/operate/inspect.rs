@@ -9,7 +9,7 @@ use tidings_topic::Topic;
 
 use super::{Damage, Directory, unlimited};
 use crate::checkpoint::Checkpoint;
-use crate::frame::FORMAT_VERSION;
+use crate::header::FORMAT_VERSION;
 use crate::options::{OpenError, RECORD_OVERHEAD_BYTES};
 use crate::segment::{LogScan, ScanEnd, Sealed, SegmentError, Step};
 use crate::state::State;

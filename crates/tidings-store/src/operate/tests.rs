@@ -9,7 +9,8 @@ use tidings_topic::Topic;
 
 use super::{Amount, Damage, Verification, inspect, verify};
 use crate::checkpoint::Checkpoint;
-use crate::frame::{Frame, SegmentHeader};
+use crate::frame::{Frame, stamp};
+use crate::header::SegmentHeader;
 use crate::layout::Layout;
 use crate::lock::DirectoryLock;
 use crate::options::{OpenError, RECORD_OVERHEAD_BYTES};
@@ -69,10 +70,12 @@ impl World {
 
     fn write(&self, frames: &[Frame], room: usize) -> PathBuf {
         let first = frames.first().expect("a frame").sequence;
-        let mut bytes = SegmentHeader { epoch: epoch(), first }.encode().to_vec();
+        let head = SegmentHeader { epoch: epoch(), first, ends_at: None, salt: 1 };
+        let mut bytes = head.encode().to_vec();
         for frame in frames {
             frame.encode(&mut bytes);
         }
+        stamp(&mut bytes[SegmentHeader::BYTES..], head.salt);
         bytes.resize(bytes.len() + room, 0);
         let log = self.layout.log(first);
         fs::write(&log, bytes).expect("a file in a temporary directory");
@@ -195,7 +198,7 @@ fn an_index_that_says_something_else_than_its_log_is_found() {
 fn files_that_do_not_belong_together_are_found() {
     let world = World::with_history();
     let other = Epoch::from_unix_micros(1);
-    let head = SegmentHeader { epoch: other, first: Sequence(50) }.encode();
+    let head = SegmentHeader::new(other, Sequence(50)).encode();
     fs::write(world.layout.log(Sequence(50)), head).expect("a file in a temporary directory");
     assert!(world.damage().contains("belongs to the epoch"), "{}", world.damage());
 

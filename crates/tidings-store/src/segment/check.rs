@@ -14,7 +14,8 @@ use super::blocks::{BLOCK_BYTES, BlockFile};
 use super::frames::NOT_AS_WRITTEN;
 use super::index::{Facts, IndexBuilder};
 use super::{LogScan, ScanEnd, Sealed, SegmentError, Step, names};
-use crate::frame::{Frame, SegmentHeader};
+use crate::frame::Frame;
+use crate::header::SegmentHeader;
 
 /// What a segment was found to be.
 #[derive(Debug)]

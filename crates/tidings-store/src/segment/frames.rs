@@ -15,6 +15,7 @@ use crate::frame::{self, Decoded, FRAME_HEAD_BYTES, Frame};
 #[derive(Debug)]
 pub(super) struct LogFile {
     file: File,
+    salt: u32,
     path: PathBuf,
     bytes: u64,
 }
@@ -29,14 +30,14 @@ const GAP_BYTES_MAX: u64 = 16 * KIB as u64;
 const FRAME_SLACK_BYTES: u64 = 256;
 
 impl LogFile {
-    /// Opens a file. Reads nothing of it.
+    /// Opens a file with this salt. Reads nothing of it.
     ///
     /// # Errors
     /// [`SegmentError::Io`].
-    pub(super) fn open(path: &Path) -> Result<Self, SegmentError> {
+    pub(super) fn open(path: &Path, salt: u32) -> Result<Self, SegmentError> {
         let file = File::open(path).map_err(SegmentError::io(path))?;
         let bytes = file.metadata().map_err(SegmentError::io(path))?.len();
-        Ok(Self { file, path: path.to_owned(), bytes })
+        Ok(Self { file, salt, path: path.to_owned(), bytes })
     }
 
     /// Where it is.
@@ -97,7 +98,7 @@ impl LogFile {
         let offset = u64::from(entry.offset);
         let damaged = |what| SegmentError::damaged(&self.path, offset, what);
         let reread;
-        let (bytes, decoded) = match frame::decode(bytes) {
+        let (bytes, decoded) = match frame::decode(bytes, self.salt) {
             Decoded::Torn => {
                 let head = self.read(offset, offset + FRAME_HEAD_BYTES as u64)?;
                 let end = offset.saturating_add(frame_bytes(&head).ok_or_else(|| damaged(CUT_OFF))?);
@@ -105,7 +106,7 @@ impl LogFile {
                     return Err(damaged(CUT_OFF));
                 }
                 reread = self.read(offset, end)?;
-                (&*reread, frame::decode(&reread))
+                (&*reread, frame::decode(&reread, self.salt))
             }
             decoded => (bytes, decoded),
         };

@@ -13,7 +13,8 @@ use super::hash::NameHash;
 use super::layout::{Header, TopicRow};
 use super::sealed::{Entry, Summary};
 use super::{SegmentError, names};
-use crate::frame::{Frame, SegmentHeader};
+use crate::frame::Frame;
+use crate::header::SegmentHeader;
 
 /// An index in the making. Cost: about 60 bytes for each record, and the names of the topics.
 #[derive(Debug)]
@@ -130,7 +131,8 @@ impl IndexBuilder {
         self.topics = HashMap::new(); // what it takes is needed for sorting
         let summary = self.summary(log_bytes);
         let names_bytes = self.totals.iter().map(|totals| totals.topic.as_str().len() as u64).sum();
-        let header = Header { epoch: self.head.epoch, hash_key: self.hash_key, summary, names_bytes };
+        let header =
+            Header { epoch: self.head.epoch, salt: self.head.salt, hash_key: self.hash_key, summary, names_bytes };
 
         let numbers = self.number_topics();
         self.entries.iter_mut().for_each(|entry| entry.topic = numbers[entry.topic as usize]);
@@ -145,6 +147,7 @@ impl IndexBuilder {
             begins_at: self.head.first,
             first: first.map_or(self.head.first, |entry| entry.sequence),
             last: last.map_or(self.head.first.previous(), |entry| entry.sequence),
+            ends_at: self.head.ends_at.max(last.map(|entry| entry.sequence)).unwrap_or(self.head.first.previous()),
             first_at: first.map(|entry| entry.committed_at).unwrap_or_default(),
             last_at: last.map(|entry| entry.committed_at).unwrap_or_default(),
             records: count(self.entries.len()),

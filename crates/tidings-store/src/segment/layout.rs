@@ -19,7 +19,7 @@ use tidings_topic::TOPIC_BYTES_MAX;
 use super::bloom::Bloom;
 use super::sealed::{Entry, Summary};
 use super::{SegmentError, blocks};
-use crate::frame::{take, take_u64};
+use crate::numbers::{take, take_u64};
 
 /// The version of the index. An index of another one is made again from its log.
 const INDEX_VERSION: u32 = 1;
@@ -31,6 +31,8 @@ pub(super) const HEADER_BYTES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub epoch: Epoch,
+    /// That of the log file.
+    pub salt: u32,
     /// The key of the hashes.
     pub hash_key: u64,
     pub summary: Summary,
@@ -97,13 +99,16 @@ impl Header {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let Summary { begins_at, first, last, first_at, last_at, .. } = self.summary;
+        let Summary { begins_at, first, last, ends_at, first_at, last_at, .. } = self.summary;
         let Summary { records, events, cost_bytes, log_bytes, topics, ids, has_keys, .. } = self.summary;
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&INDEX_VERSION.to_le_bytes());
         out.extend_from_slice(self.epoch.as_str().as_bytes());
-        for number in [self.hash_key, begins_at.0, first.0, last.0, first_at.as_millis(), last_at.as_millis()] {
+        out.extend_from_slice(&self.salt.to_le_bytes());
+        for number in
+            [self.hash_key, begins_at.0, first.0, last.0, ends_at.0, first_at.as_millis(), last_at.as_millis()]
+        {
             out.extend_from_slice(&number.to_le_bytes());
         }
         for number in [cost_bytes, log_bytes, self.names_bytes] {
@@ -129,9 +134,10 @@ impl Header {
     fn decode_fields(mut rest: &[u8]) -> Option<Self> {
         let rest = &mut rest;
         let epoch = Epoch::parse(std::str::from_utf8(take(rest, 12)?).ok()?)?;
+        let salt = take_u32(rest)?;
         let hash_key = take_u64(rest)?;
-        let (begins_at, first, last) =
-            (Sequence(take_u64(rest)?), Sequence(take_u64(rest)?), Sequence(take_u64(rest)?));
+        let (begins_at, first) = (Sequence(take_u64(rest)?), Sequence(take_u64(rest)?));
+        let (last, ends_at) = (Sequence(take_u64(rest)?), Sequence(take_u64(rest)?));
         let first_at = Timestamp::from_millis(take_u64(rest)?);
         let last_at = Timestamp::from_millis(take_u64(rest)?);
         let (cost_bytes, log_bytes, names_bytes) = (take_u64(rest)?, take_u64(rest)?, take_u64(rest)?);
@@ -141,6 +147,7 @@ impl Header {
             begins_at,
             first,
             last,
+            ends_at,
             first_at,
             last_at,
             records,
@@ -155,10 +162,11 @@ impl Header {
             && topics <= records
             && ids <= records
             && (begins_at <= first && first <= last && last.0 - first.0 <= NARROW_MAX || records == 0)
+            && last <= ends_at
             && first_at <= last_at
             && names_bytes <= u64::from(topics) * TOPIC_BYTES_MAX as u64
             && u32::try_from(log_bytes).is_ok();
-        is_possible.then_some(Self { epoch, hash_key, summary, names_bytes })
+        is_possible.then_some(Self { epoch, salt, hash_key, summary, names_bytes })
     }
 }
 
@@ -167,7 +175,7 @@ impl Header {
 pub(super) const ENTRY_BYTES: u32 = 32;
 
 const NARROW_MAX: u64 = (1 << 48) - 1;
-const TOPIC_BITS: u32 = 28; // a frame takes 27 bytes at least, so a log of four GiB has no more of them
+const TOPIC_BITS: u32 = 28; // a frame takes 28 bytes at least, so a log of four GiB has no more of them
 const EXPIRES: u32 = 1 << 28;
 const PRIVATE: u32 = 1 << 29;
 const KIND_SHIFT: u32 = 30;

@@ -36,7 +36,7 @@ mod topics;
 
 pub(crate) use check::{Checked, Fault, check};
 pub(crate) use error::SegmentError;
-pub(crate) use names::{index_path, list_logs, log_path, remove_leftovers};
+pub(crate) use names::{index_path, list_logs, log_path, remove_leftovers, temporary};
 pub(crate) use rewrite::rewrite;
 pub(crate) use scan::{LogScan, ScanEnd, Scanned, Step};
 pub(crate) use sealed::{Entry, Sealed, Summary};

@@ -66,7 +66,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, SegmentError> {
 }
 
 /// What a file is called until it is whole.
-pub(super) fn temporary(path: &Path) -> PathBuf {
+pub(crate) fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(TEMPORARY);

@@ -23,7 +23,7 @@ use super::frames::NOT_HERE;
 use super::index::{Facts, IndexBuilder, Misfit};
 use super::sealed::{Entry, Sealed};
 use super::{SegmentError, names};
-use crate::frame::SegmentHeader;
+use crate::header::SegmentHeader;
 
 /// So many records are looked at together. Cost: 50 bytes for each.
 const ENTRIES_AT_ONCE: u32 = 4096;
@@ -39,7 +39,8 @@ pub(crate) fn rewrite(
     mut keep: impl FnMut(&Entry, &Topic) -> bool,
 ) -> Result<Option<Sealed>, SegmentError> {
     let log = sealed.log();
-    let head = SegmentHeader { epoch: sealed.epoch(), first: sealed.summary().begins_at };
+    let (summary, salt) = (sealed.summary(), sealed.header.salt);
+    let head = SegmentHeader { epoch: sealed.epoch(), first: summary.begins_at, ends_at: Some(summary.ends_at), salt };
     let mut builder = IndexBuilder::new(head);
     let log_bytes = names::prepare(log, |file| copy(sealed, &mut keep, head, &mut builder, file))?;
     if builder.records() == 0 {

@@ -10,7 +10,8 @@ use tidings_core::{Sequence, Timestamp};
 
 use super::SegmentError;
 use super::frames::frame_bytes;
-use crate::frame::{self, Decoded, FORMAT_VERSION, FRAME_HEAD_BYTES, Frame, HeaderFault, SegmentHeader};
+use crate::frame::{self, Decoded, FRAME_HEAD_BYTES, Frame};
+use crate::header::{FORMAT_VERSION, HeaderFault, SegmentHeader};
 
 /// A log file that is walked through. Holds a piece of it, and never more than what its longest frame takes; only to
 /// look behind damage it holds all the rest.
@@ -54,14 +55,15 @@ pub(crate) enum ScanEnd {
         /// Where the last frame ends.
         offset: u64,
     },
-    /// The last write was not finished: something stands there, and no good frame after it.
+    /// What was being written when the power was lost, or the process ended: nothing says that the file was ever safe
+    /// beyond `offset`. Good frames may follow, for pages reach a disk in any order; they were not safe either.
     Torn {
-        /// Where the last good frame ends.
+        /// Where the last good frame before that ends.
         offset: u64,
         /// How many bytes follow it, without the zeros at the end.
         bytes: u64,
     },
-    /// A frame is not as it was written, and it was not the last.
+    /// A frame is not as it was written, and it was safe once: a later one says so.
     Damaged {
         /// Where it begins.
         offset: u64,
@@ -71,8 +73,7 @@ pub(crate) enum ScanEnd {
     },
 }
 
-/// A good frame behind a bad one. It tells damage from a torn end, and no more: the data of an event can be made to look
-/// like a frame, so nobody may be given what stands there.
+/// A good frame behind a bad one. (The salt of the file keeps the data of events from looking like one.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NextGood {
     /// Where it begins. Unit: bytes.
@@ -83,8 +84,8 @@ pub(crate) struct NextGood {
 
 /// So much is read at once. Unit: bytes.
 pub(super) const READ_BYTES: usize = 256 * KIB;
-/// The shortest payload: flags, sequence, time, and a topic of one byte.
-const PAYLOAD_BYTES_MIN: u64 = 19;
+/// The shortest payload: flags, sequence, time, unsynced bytes, and a topic of one byte.
+const PAYLOAD_BYTES_MIN: u64 = 20;
 /// The sequences of a file do not leap further. (Holes come from sequences that were set aside for a crash.)
 const LEAP_MAX: u64 = 1 << 32;
 /// Data can be made to look like the heads of many long frames. Whoever did that gets no more work out of a search than
@@ -136,7 +137,7 @@ impl LogScan {
             self.hold(bytes)?;
         }
         let offset = self.at;
-        let end = match frame::decode(self.held()) {
+        let end = match frame::decode(self.held(), self.header.salt) {
             Decoded::Frame(frame, taken) if self.is_next(frame.sequence, frame.committed_at) => {
                 self.last = Some((frame.sequence, frame.committed_at));
                 self.pass(taken);
@@ -163,7 +164,7 @@ impl LogScan {
     }
 
     fn is_next(&self, sequence: Sequence, at: Timestamp) -> bool {
-        sequence >= self.header.first && self.last.is_none_or(|(last, last_at)| sequence > last && at >= last_at)
+        is_next(self.header, self.last, sequence, at)
     }
 
     /// It is a frame that somebody wrote, whatever it is.
@@ -172,44 +173,39 @@ impl LogScan {
             frame_bytes(self.held()).and_then(|bytes| self.held().get(..usize::try_from(bytes).ok()?));
         head_and_payload.is_some_and(|bytes| {
             let (head, payload) = bytes.split_at(FRAME_HEAD_BYTES);
-            !payload.is_empty() && crc32fast::hash(payload).to_le_bytes() == head[4..]
+            !payload.is_empty() && frame::checksum(payload, self.header.salt).to_le_bytes() == head[4..]
         })
     }
 
-    /// Damage in the middle, or a torn end?
+    /// Damage in the middle, or a torn end? The good frames behind it tell how far the file was safe when they were
+    /// written.
     pub(super) fn judge(&mut self, search_bytes_max: u64) -> Result<ScanEnd, SegmentError> {
         self.hold(self.rest_bytes())?;
         let (offset, rest) = (self.at, self.held());
         let written = rest.len() - rest.iter().rev().take_while(|byte| **byte == 0).count();
-        let mut left = search_bytes_max;
+        let mut search = Search { header: self.header, last: self.last, bytes_left: search_bytes_max };
+        let mut next_good = None;
         // Where its own head says that it ends comes first: mostly that is right, and nothing within its data is asked.
         let own_end = frame_bytes(rest).and_then(|bytes| usize::try_from(bytes).ok());
-        for skipped in own_end.into_iter().chain(1..written).filter(|skipped| *skipped < written) {
-            let Some(bytes) = self.frame_perhaps(&rest[skipped..]) else { continue };
-            if left < bytes {
-                return Ok(ScanEnd::Damaged { offset, next_good: None });
+        let mut found = own_end.and_then(|own_end| search.frame_at(rest, own_end));
+        let mut from = 1;
+        loop {
+            let Some((at, frame, taken)) = found.or_else(|| (from..written).find_map(|at| search.frame_at(rest, at)))
+            else {
+                let is_all_seen = search.bytes_left > 0;
+                return Ok(match is_all_seen {
+                    true => ScanEnd::Torn { offset, bytes: written as u64 },
+                    false => ScanEnd::Damaged { offset, next_good: None },
+                });
+            };
+            let good = *next_good.get_or_insert(NextGood { offset: offset + at as u64, sequence: frame.sequence });
+            if (offset + at as u64).saturating_sub(frame.unsynced_bytes) > offset {
+                return Ok(ScanEnd::Damaged { offset, next_good: Some(good) });
             }
-            left -= bytes;
-            if let Decoded::Frame(frame, _) = frame::decode(&rest[skipped..])
-                && self.is_next(frame.sequence, frame.committed_at)
-            {
-                let next_good = NextGood { offset: offset + skipped as u64, sequence: frame.sequence };
-                return Ok(ScanEnd::Damaged { offset, next_good: Some(next_good) });
-            }
+            search.last = Some((frame.sequence, frame.committed_at));
+            from = at + taken;
+            found = search.frame_at(rest, from);
         }
-        Ok(ScanEnd::Torn { offset, bytes: written as u64 })
-    }
-
-    /// How long the frame is that `bytes` seem to begin with. Cheap, for it is asked of every place.
-    fn frame_perhaps(&self, bytes: &[u8]) -> Option<u64> {
-        let length = frame_bytes(bytes)?;
-        let sequence = Sequence(u64::from_le_bytes(*bytes.get(FRAME_HEAD_BYTES + 1..)?.first_chunk()?));
-        let last = self.last.map_or(self.header.first.previous(), |(last, _)| last);
-        let is_plausible = length >= FRAME_HEAD_BYTES as u64 + PAYLOAD_BYTES_MIN
-            && length <= bytes.len() as u64
-            && sequence > last
-            && sequence.0 - last.0 <= LEAP_MAX;
-        is_plausible.then_some(length)
     }
 
     /// Is there nothing but zeros from here on? Holds no more for it: there may be much room ahead.
@@ -255,5 +251,48 @@ impl LogScan {
         let missing = (bytes - self.buffer.len()).max(READ_BYTES) as u64;
         (&mut self.file).take(missing).read_to_end(&mut self.buffer).map_err(SegmentError::io(&self.path))?;
         Ok(())
+    }
+}
+
+fn is_next(header: SegmentHeader, last: Option<(Sequence, Timestamp)>, sequence: Sequence, at: Timestamp) -> bool {
+    sequence >= header.first && last.is_none_or(|(last, last_at)| sequence > last && at >= last_at)
+}
+
+/// A search for good frames behind one that is not.
+struct Search {
+    header: SegmentHeader,
+    /// Of the last good one.
+    last: Option<(Sequence, Timestamp)>,
+    /// Of so many bytes the checksum may still be computed; 0 once the search was given up.
+    bytes_left: u64,
+}
+
+impl Search {
+    /// The good frame at this place, if there is one: where, what, and how long.
+    fn frame_at(&mut self, bytes: &[u8], at: usize) -> Option<(usize, Box<Frame>, usize)> {
+        let bytes = bytes.get(at..)?;
+        let length = self.frame_perhaps(bytes)?;
+        self.bytes_left = self.bytes_left.saturating_sub(length);
+        if self.bytes_left == 0 {
+            return None;
+        }
+        match frame::decode(bytes, self.header.salt) {
+            Decoded::Frame(frame, taken) if is_next(self.header, self.last, frame.sequence, frame.committed_at) => {
+                Some((at, frame, taken))
+            }
+            _ => None,
+        }
+    }
+
+    /// How long the frame is that `bytes` seem to begin with. Cheap, for it is asked of every place.
+    fn frame_perhaps(&self, bytes: &[u8]) -> Option<u64> {
+        let length = frame_bytes(bytes)?;
+        let sequence = Sequence(u64::from_le_bytes(*bytes.get(FRAME_HEAD_BYTES + 1..)?.first_chunk()?));
+        let last = self.last.map_or(self.header.first.previous(), |(last, _)| last);
+        let is_plausible = length >= FRAME_HEAD_BYTES as u64 + PAYLOAD_BYTES_MIN
+            && length <= bytes.len() as u64
+            && sequence > last
+            && sequence.0 - last.0 <= LEAP_MAX;
+        is_plausible.then_some(length)
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Summary {
     pub first: Sequence,
     /// Its last record. Without records: the place before `begins_at`.
     pub last: Sequence,
+    /// No record of the segment was ever after this place: its last one, also when that is gone since.
+    pub ends_at: Sequence,
     /// When the first was committed.
     pub first_at: Timestamp,
     /// When the last was committed.
@@ -141,7 +143,7 @@ impl Sealed {
         if header.file_bytes() != index.bytes() {
             return Err(bad("it is not as long as its header says"));
         }
-        let log = LogFile::open(log)?;
+        let log = LogFile::open(log, header.salt)?;
         if header.summary.log_bytes != log.bytes() {
             return Err(bad("it is not that of this log file, which has another length"));
         }

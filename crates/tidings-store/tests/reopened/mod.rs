@@ -16,7 +16,7 @@ use tidings_topic::{SelectorSet, Topic};
 
 /// How large the files and the memory of the store are.
 #[derive(Clone, Copy, Debug)]
-pub enum Segments {
+pub(crate) enum Segments {
     /// As by default.
     Usual,
     /// A few events in each file, and a few in memory.
@@ -24,7 +24,7 @@ pub enum Segments {
 }
 
 /// The engine.
-pub struct Reopened {
+pub(crate) struct Reopened {
     options: StoreOptions,
     inner: Mutex<Inner>,
 }
@@ -37,7 +37,7 @@ struct Inner {
 
 impl Reopened {
     /// An empty one. Equal seeds open it again at the same moments.
-    pub fn make(options: SuiteOptions, segments: Segments, seed: u64) -> Box<dyn Engine> {
+    pub(crate) fn make(options: SuiteOptions, segments: Segments, seed: u64) -> Box<dyn Engine> {
         let SuiteOptions { history, ids_resolve_by_time } = options;
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let mut options = StoreOptions::with_history(directory.path(), history);

@@ -23,9 +23,15 @@ use tidings_topic::Topic;
 use tidings_wire::{EventId, EventType};
 
 use super::{Sealed, log_path};
-use crate::frame::{Frame, SegmentHeader, StoredKey};
+use crate::frame::{Frame, StoredKey, stamp};
+use crate::header::SegmentHeader;
 
 const FIRST: Sequence = Sequence(1000);
+
+/// The head of all logs that are written here.
+fn head() -> SegmentHeader {
+    SegmentHeader { epoch: epoch(), first: FIRST, ends_at: None, salt: 0x5a17_5a17 }
+}
 
 fn epoch() -> Epoch {
     Epoch::from_unix_micros(1_795_464_000_000_000)
@@ -40,6 +46,7 @@ fn event(sequence: u64, topic: &str, data: &str) -> Frame {
     Frame {
         sequence: Sequence(sequence),
         committed_at: Timestamp::from_millis(1_795_464_000_000 + sequence / 3),
+        unsynced_bytes: 0,
         kind: Kind::Event,
         private: false,
         ttl: None,
@@ -52,14 +59,16 @@ fn event(sequence: u64, topic: &str, data: &str) -> Frame {
     }
 }
 
-/// A log file of these frames, with zeros after them; and where each frame begins.
+/// A log file of these frames, with zeros after them; and where each frame begins. All before a frame was synced when it
+/// was written, if the frame does not say otherwise.
 fn write_log(dir: &Path, frames: &[Frame], room: usize) -> (PathBuf, Vec<usize>) {
-    let mut bytes = SegmentHeader { epoch: epoch(), first: FIRST }.encode().to_vec();
+    let mut bytes = head().encode().to_vec();
     let mut offsets = Vec::new();
     for frame in frames {
         offsets.push(bytes.len());
         frame.encode(&mut bytes);
     }
+    stamp(&mut bytes[SegmentHeader::BYTES..], head().salt);
     bytes.resize(bytes.len() + room, 0);
     let path = log_path(dir, FIRST);
     std::fs::write(&path, bytes).expect("a file in a temporary directory");
@@ -107,6 +116,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         Frame {
             sequence,
             committed_at: at,
+            unsynced_bytes: 0,
             kind,
             private,
             ttl: ttl.map(Duration::from_millis),

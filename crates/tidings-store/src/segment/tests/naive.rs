@@ -15,6 +15,8 @@ pub(super) struct Naive {
     frames: Vec<Frame>,
     offsets: Vec<usize>,
     log_bytes: usize,
+    /// Where its last record was, before any were left out.
+    pub(super) ends_at: Sequence,
     /// Every topic and its records, as indices.
     topics: BTreeMap<Topic, Vec<u32>>,
 }
@@ -51,8 +53,9 @@ impl Naive {
             frame.encode(&mut out);
             out.len()
         });
-        let log_bytes = offsets.last().map_or(crate::frame::SegmentHeader::BYTES, |last| last + last_bytes);
-        Self { frames: frames.to_vec(), offsets: offsets.to_vec(), log_bytes, topics }
+        let log_bytes = offsets.last().map_or(crate::header::SegmentHeader::BYTES, |last| last + last_bytes);
+        let ends_at = frames.last().map_or(FIRST.previous(), |frame| frame.sequence);
+        Self { frames: frames.to_vec(), offsets: offsets.to_vec(), log_bytes, ends_at, topics }
     }
 
     /// Asks `sealed` everything and compares.
@@ -72,6 +75,7 @@ impl Naive {
             begins_at: FIRST,
             first: first.map_or(FIRST, |frame| frame.sequence),
             last: last.map_or(FIRST.previous(), |frame| frame.sequence),
+            ends_at: self.ends_at,
             first_at: first.map(|frame| frame.committed_at).unwrap_or_default(),
             last_at: last.map(|frame| frame.committed_at).unwrap_or_default(),
             records: self.count(),

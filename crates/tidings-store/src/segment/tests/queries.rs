@@ -10,8 +10,8 @@ use tidings_topic::Topic;
 use tidings_wire::EventId;
 
 use super::naive::Naive;
-use super::{FIRST, epoch, event, frames, history, seal, write_log};
-use crate::frame::{Frame, SegmentHeader};
+use super::{epoch, event, frames, head, history, seal, write_log};
+use crate::frame::Frame;
 use crate::segment::{Sealed, SegmentError, index_path};
 
 fn check(frames: &[Frame]) {
@@ -73,7 +73,7 @@ fn a_log_of_another_history_or_without_a_head_is_not_sealed() {
     assert!(matches!(Sealed::seal(&log, other, &history()), Err(SegmentError::Foreign { .. })));
     std::fs::write(&log, [0; 1000]).expect("a file in a temporary directory");
     assert!(matches!(Sealed::seal(&log, epoch(), &history()), Err(SegmentError::Blank { .. })));
-    let mut later = SegmentHeader { epoch: epoch(), first: FIRST }.encode();
+    let mut later = head().encode();
     later[8] = 9;
     std::fs::write(&log, later).expect("a file in a temporary directory");
     assert!(matches!(Sealed::seal(&log, epoch(), &history()), Err(SegmentError::Version { found: 9, .. })));

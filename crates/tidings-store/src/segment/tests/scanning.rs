@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tidings_core::{Sequence, Timestamp};
 
-use super::{event, write_log};
-use crate::frame::Frame;
+use super::{event, head, write_log};
+use crate::frame::{Frame, stamp};
 use crate::segment::scan::{LogScan, NextGood, READ_BYTES, ScanEnd, Step};
 
 /// A log of three frames, the places where they begin, and where the last ends.
@@ -145,6 +145,7 @@ fn a_frame_within_the_data_of_a_damaged_one_is_passed_over() {
         let mut within = Vec::new();
         let committed_at = Timestamp::from_millis(0x7f7f_7f7f_7f7f);
         Frame { committed_at, ..event(0x0501, "a", &format!("never published {salt}")) }.encode(&mut within);
+        stamp(&mut within, head().salt); // which nobody knows
         String::from_utf8(within).ok()
     });
     let data = data.expect("a frame that is UTF-8");

@@ -1,0 +1,72 @@
+//! Fills a data directory, to try a hub with a long history: `cargo run --release -p tidings-store --example fill -- DIR EVENTS`.
+//!
+//! Each event has 100 bytes and an id of its own, `event-1` to `event-EVENTS`, on one of a hundred topics, `t0` to `t99`.
+
+use std::collections::VecDeque;
+use std::env;
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tidings_core::{Engine, HistoryLimits, Publication, Timestamp};
+use tidings_store::{RECORD_OVERHEAD_BYTES, Store, StoreOptions};
+use tidings_topic::Topic;
+use tidings_wire::EventId;
+
+/// So many wait for their answer at a time, as from as many publishers.
+const UNDER_WAY: usize = 4096;
+const DATA_BYTES: usize = 100;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut words = env::args().skip(1);
+    let (Some(directory), Some(events)) = (words.next(), words.next()) else {
+        return Err("give a directory and a number of events".into());
+    };
+    let events: u64 = events.parse()?;
+    let history =
+        HistoryLimits { bytes_max: 16 << 30, record_overhead_bytes: RECORD_OVERHEAD_BYTES, ..HistoryLimits::default() };
+    let store = Store::open(StoreOptions::with_history(directory, history))?;
+    let topics = (0..100).map(|nth| Topic::parse(&format!("t{nth}"))).collect::<Result<Vec<_>, _>>()?;
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let began = Instant::now();
+    let mut under_way = VecDeque::new();
+    for (number, topic) in (1..=events).zip(topics.iter().cycle()) {
+        let mut publication = Publication::new(topic.clone(), format!("{number:0>DATA_BYTES$}"));
+        publication.id = Some(EventId::parse(&format!("event-{number}"))?);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        under_way.push_back(store.append(publication, Timestamp::from_millis(u64::try_from(now.as_millis())?)));
+        if under_way.len() == UNDER_WAY || number == events {
+            for mut append in under_way.drain(..) {
+                wait(append.as_mut(), &mut context)?;
+            }
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, clippy::print_stdout, reason = "a figure for people")]
+    {
+        println!("{events} events in {seconds:.1} s: {:.0} a second", events as f64 / seconds);
+    }
+    Ok(())
+}
+
+fn wait<T>(mut future: Pin<&mut dyn Future<Output = T>>, context: &mut Context<'_>) -> T {
+    loop {
+        match future.as_mut().poll(context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
