@@ -196,9 +196,9 @@ struct CommitsToShards(Weak<[ShardHandle]>);
 impl CommitListener for CommitsToShards {
     fn on_commit(&self, topic: &Topic, tail: Sequence) {
         let Some(shards) = self.0.upgrade() else { return };
-        let hash = TopicHash::of(topic.as_str());
+        let hash = [TopicHash::of(topic.as_str())];
         for shard in &*shards {
-            if shard.inbox.concerns(hash, tail) {
+            if shard.inbox.concerns(&hash, tail) {
                 shard.deliver_or_tell(topic);
             }
         }
@@ -206,10 +206,11 @@ impl CommitListener for CommitsToShards {
 
     fn on_group_commit(&self, topics: &[Topic], tail: Sequence) {
         let Some(shards) = self.0.upgrade() else { return };
-        let hashes = || topics.iter().map(|topic| TopicHash::of(topic.as_str()));
+        let hashes: Vec<_> = topics.iter().map(|topic| TopicHash::of(topic.as_str())).collect();
         for shard in &*shards {
-            if hashes().any(|hash| shard.inbox.concerns(hash, tail)) {
-                shard.inbox.tell_news();
+            if shard.inbox.concerns(&hashes, tail) {
+                // Whatever it concerns, no publisher that comes by writes it: a group is the work of many.
+                shard.inbox.tell_big_news();
             }
         }
     }

@@ -5,11 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mio::{Token, Waker};
-use tidings_core::Sequence;
+use tidings_core::{EngineError, Read, Sequence};
 
 use crate::fanout::Subscription;
 use crate::interest::{Interest, TopicHash};
 use crate::permit::Permit;
+use crate::shard::FetchNumber;
 use crate::way::Way;
 
 /// So many commits that concern nobody in a shard may gather before it is woken all the same: it passes them over while
@@ -47,6 +48,8 @@ pub(crate) enum Message {
     Writable(SessionKey),
     /// The reader of an outbox has left.
     Gone(SessionKey),
+    /// The engine has answered a fetch.
+    Fetched(FetchNumber, Result<Read, EngineError>),
     /// End all sessions, spread over so long, and every one that comes from now on.
     Drain(Duration),
     /// End now.
@@ -66,7 +69,8 @@ pub(crate) struct Joining {
 /// A shard's inbox.
 ///
 /// Its bound: a session is one `Join` once, and has at most one `Writable` (it is asked for one at a time) and one
-/// `Gone` under way; sessions are bounded by the connection limit.
+/// `Gone` under way; sessions are bounded by the connection limit. A fetch is answered once, and a shard has few of them
+/// at a time, with their pages bounded in bytes (`shard::elsewhere`). `Drain` and `Stop` are said once for a hub.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     /// `None` once the shard has ended: what is sent then is dropped.
@@ -75,7 +79,7 @@ pub(crate) struct Inbox {
     is_asleep: AtomicBool,
     /// Something was committed that may concern a reader of this shard.
     has_news: AtomicBool,
-    /// It concerns so many that only the shard's own thread is to write to them.
+    /// It concerns so many, or may, that only the shard's own thread is to write to them.
     has_big_news: AtomicBool,
     /// A publisher works for the shard and looks for news once more before it leaves.
     is_tended: AtomicBool,
@@ -108,13 +112,13 @@ impl Inbox {
         self.wake();
     }
 
-    /// A record of `topic` is committed, and with it all up to `tail`: does that concern the shard?
-    pub(crate) fn concerns(&self, topic: TopicHash, tail: Sequence) -> bool {
+    /// Records of `topics` are committed, and with them all up to `tail`: does that concern the shard?
+    pub(crate) fn concerns(&self, topics: &[TopicHash], tail: Sequence) -> bool {
         // A shard whose first reader of the topic comes in this moment looks at the tail itself before it sleeps: the
         // fences here and in `fall_asleep` have an order, so one of the two sees the other.
         fence(Ordering::SeqCst);
         let unseen = tail.0.saturating_sub(self.carried.load(Ordering::Relaxed));
-        unseen > COMMITS_UNSEEN_MAX || self.interest.covers(topic)
+        unseen > COMMITS_UNSEEN_MAX || self.interest.covers_any(topics)
     }
 
     /// Something was committed that concerns the shard.
@@ -126,7 +130,8 @@ impl Inbox {
         }
     }
 
-    /// Something was committed that concerns many readers of the shard, or the shard has other work to do first.
+    /// Something was committed that is for the shard's own thread to write: it concerns many readers, or more than one
+    /// topic, or the shard has other work to do first.
     pub(crate) fn tell_big_news(&self) {
         self.has_big_news.store(true, Ordering::Relaxed);
         self.has_news.store(true, Ordering::Relaxed);
@@ -136,7 +141,12 @@ impl Inbox {
 
     /// Is there nothing for the shard but commits that concern few of its readers?
     pub(crate) fn has_only_small_news(&self) -> bool {
-        !self.has_big_news.load(Ordering::Relaxed) && self.has_no_messages()
+        !self.has_big_news() && self.has_no_messages()
+    }
+
+    /// Is there something for the shard's own thread to write?
+    pub(crate) fn has_big_news(&self) -> bool {
+        self.has_big_news.load(Ordering::Relaxed)
     }
 
     /// Whoever calls this looks at the tail after it, and delivers up to there.

@@ -27,10 +27,13 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    /// May a commit to the topic concern a reader of this shard?
-    pub(crate) fn covers(&self, topic: TopicHash) -> bool {
-        self.patterns.load(Ordering::Relaxed) > 0
-            || self.exact.read().unwrap_or_else(PoisonError::into_inner).contains_key(&topic)
+    /// May a commit to one of these topics concern a reader of this shard?
+    pub(crate) fn covers_any(&self, topics: &[TopicHash]) -> bool {
+        if self.patterns.load(Ordering::Relaxed) > 0 {
+            return true;
+        }
+        let exact = self.exact.read().unwrap_or_else(PoisonError::into_inner);
+        topics.iter().any(|topic| exact.contains_key(topic))
     }
 
     pub(crate) fn add(&self, selectors: &SelectorSet) {
@@ -101,7 +104,9 @@ mod tests {
     }
 
     fn covers(interest: &Interest, topic: &str) -> bool {
-        interest.covers(TopicHash::of(Topic::parse(topic).expect("a good topic").as_str()))
+        let hash = |topic| TopicHash::of(Topic::parse(topic).expect("a good topic").as_str());
+        assert!(!interest.covers_any(&[]) || interest.patterns.load(Ordering::Relaxed) > 0);
+        interest.covers_any(&[hash("nobody reads this"), hash(topic)])
     }
 
     #[test]

@@ -67,6 +67,13 @@ impl Outbox {
         Sent::All
     }
 
+    /// Is there nothing in it? If there is, the shard hears when its reader has taken it.
+    pub(crate) fn is_empty_or_awaited(&self) -> bool {
+        let mut queue = self.0.lock();
+        queue.is_awaited = !queue.items.is_empty();
+        !queue.is_awaited
+    }
+
     /// After what is in it comes the end.
     pub(crate) fn end(&self) {
         let mut queue = self.0.lock();

@@ -36,6 +36,14 @@ impl Way {
         }
     }
 
+    /// Is there room for a page, as far as that is known? If not, the shard hears when there is.
+    pub(crate) fn has_room(&self) -> bool {
+        match self {
+            Self::Direct(_) => true, // the kernel says so when it is asked to take it
+            Self::Body(outbox) => outbox.is_empty_or_awaited(),
+        }
+    }
+
     /// The end of a stream whose bytes are all written.
     pub(crate) fn end(self) {
         match self {

@@ -110,7 +110,7 @@ async fn in_room(state: &Arc<HttpState>, room: Room, parts: &Parts, body: &mut B
         (Room::Channel, &Method::DELETE) => channel::delete(state, parts).await,
         (Room::Page(asset), &Method::GET | &Method::HEAD) => Ok(asset.answer(&parts.headers)),
         (Room::Health, &Method::GET | &Method::HEAD) => Ok(health()),
-        (Room::Readiness, &Method::GET | &Method::HEAD) => Ok(readiness(state.phase.get())),
+        (Room::Readiness, &Method::GET | &Method::HEAD) => Ok(readiness(state)),
         (room, method) => Err(Problem::Method { method: method.clone(), allow: room.allow() }),
     }
 }

@@ -54,6 +54,8 @@ mod segments;
 mod shared;
 mod state;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use options::{Durability, OpenError, RECORD_OVERHEAD_BYTES, StoreOptions};
 pub use store::Store;

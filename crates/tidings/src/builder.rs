@@ -1,5 +1,6 @@
 //! How a hub is put together: what its user decides, with defaults for a hub on one's own machine.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,12 +15,34 @@ use crate::hub::Hub;
 /// Settings of a [`Hub`]. Every default is that of `tidings serve --memory`.
 #[derive(Clone, Debug, Default)]
 pub struct HubBuilder {
+    engine: Option<GivenEngine>,
     history: HistoryLimits,
     fanout: FanoutOptions,
     http: HttpConfig,
 }
 
+/// An engine that is not ours.
+#[derive(Clone)]
+struct GivenEngine(Arc<dyn Engine>);
+
+impl fmt::Debug for GivenEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GivenEngine").field(&self.0.epoch()).finish()
+    }
+}
+
 impl HubBuilder {
+    /// The history that the hub runs on, in place of one in memory that begins with the hub. What it keeps and which ids
+    /// it knows it was told when it was opened: [`HubBuilder::history`] counts for nothing then, and
+    /// [`HubBuilder::demo`] only greets.
+    ///
+    /// The hub closes it when it has drained; one that is dropped without that leaves it as it is. An engine is for one
+    /// hub. Default: none.
+    pub fn engine(mut self, engine: Arc<dyn Engine>) -> Self {
+        self.engine = Some(GivenEngine(engine));
+        self
+    }
+
     /// How much history is kept. Default: 64 MiB in memory.
     pub fn history(mut self, history: HistoryLimits) -> Self {
         self.history = history;
@@ -88,11 +111,11 @@ impl HubBuilder {
     /// # Errors
     /// When the system gives no thread or no poll.
     pub fn build(self) -> io::Result<Hub> {
-        let Self { history, fanout, http } = self;
-        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let epoch = Epoch::from_unix_micros(u64::try_from(began.as_micros()).unwrap_or(u64::MAX));
-        let options = MemoryOptions { history, ids_resolve_by_time: http.demo.is_some() };
-        let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new(epoch, options));
+        let Self { engine, history, fanout, http } = self;
+        let engine = match engine {
+            Some(GivenEngine(engine)) => engine,
+            None => Arc::new(memory(MemoryOptions { history, ids_resolve_by_time: http.demo.is_some() })),
+        };
         let counters = Arc::new(Counters::default());
         let fanout = Fanout::start(&engine, &counters, &fanout)?;
         let phase = Arc::new(PhaseLatch::default());
@@ -100,4 +123,10 @@ impl HubBuilder {
         let state = HttpState { engine, fanout: fanout.handle().clone(), counters, phase, config: http };
         Ok(Hub::new(Arc::new(state), fanout))
     }
+}
+
+/// A history in memory that begins now.
+fn memory(options: MemoryOptions) -> MemoryEngine {
+    let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    MemoryEngine::new(Epoch::from_unix_micros(u64::try_from(began.as_micros()).unwrap_or(u64::MAX)), options)
 }

@@ -41,6 +41,8 @@ pub struct Published {
 const DRAIN_STEP: Duration = Duration::from_millis(20);
 /// How long after a drain's time connections may take to end.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
+/// How long the engine may take to close at least, though readers that never read have used up all the time.
+const CLOSE_TIME_MIN: Duration = Duration::from_secs(1);
 
 impl Hub {
     /// The settings of a new hub.
@@ -104,8 +106,8 @@ impl Hub {
         &self.0.state.counters
     }
 
-    /// Serves on `listeners` until `shutdown` resolves; then drains within `drain` and returns. Must be called within a
-    /// Tokio runtime.
+    /// Serves on `listeners` until `shutdown` resolves; then drains within `drain`, closes the history as [`Hub::drain`]
+    /// does, and returns. Must be called within a Tokio runtime.
     ///
     /// # Errors
     /// When a listener cannot be prepared, or the system gives no poll or thread.
@@ -122,6 +124,7 @@ impl Hub {
         self.0.fanout.drain(drain);
         server.close(deadline - Instant::now()).await;
         self.wait_for_streams(deadline).await;
+        self.close_engine(deadline).await;
         Ok(())
     }
 
@@ -140,17 +143,28 @@ impl Hub {
     }
 
     /// Ends all streams, spread over `over`, each between two frames and with its own time to come back; new ones are
-    /// refused from now on. Returns when all have ended, or a second after `over`.
+    /// refused from now on. When all have ended, or a second after `over`, the history is closed: all that was published
+    /// is as safe as it will be, and one that outlives the hub takes no more ([`EngineError::Closed`]). Returns then, or
+    /// at last a second later.
     pub async fn drain(&self, over: Duration) {
+        let deadline = Instant::now() + over + DRAIN_GRACE;
         self.0.state.phase.advance(Phase::Draining);
         self.0.fanout.drain(over);
-        self.wait_for_streams(Instant::now() + over + DRAIN_GRACE).await;
+        self.wait_for_streams(deadline).await;
+        self.close_engine(deadline).await;
     }
 
     async fn wait_for_streams(&self, deadline: Instant) {
         let fanout = self.0.fanout.handle();
         while fanout.sessions() > 0 && Instant::now() < deadline {
             tokio::time::sleep(DRAIN_STEP).await;
+        }
+    }
+
+    async fn close_engine(&self, deadline: Instant) {
+        let time = deadline.saturating_duration_since(Instant::now()).max(CLOSE_TIME_MIN);
+        if tokio::time::timeout(time, self.0.state.engine.close()).await.is_err() {
+            tracing::error!(?time, "the history was not closed in time; what was accepted last may not be stored yet");
         }
     }
 }

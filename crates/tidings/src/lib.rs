@@ -30,8 +30,8 @@ pub use events::{Events, SubscribeOptions};
 pub use hub::{Hub, Published};
 
 pub use tidings_core::{
-    AppendError, CloseReason, Counters, EngineError, Grants, HistoryLimits, IdempotencyKey, Limits, OnReset, Phase,
-    Position, Publication, ResumeFrom, Timestamp, TypeFilter,
+    AppendError, CloseReason, Counters, Engine, EngineError, Grants, HistoryLimits, IdempotencyKey, Limits, OnReset,
+    Phase, Position, Publication, ResumeFrom, Timestamp, TypeFilter,
 };
 pub use tidings_http::{Access, Cors, Delivery, Welcome};
 pub use tidings_topic::{Selector, SelectorError, SelectorSet, Topic, TopicError};

@@ -1,9 +1,12 @@
 //! A shard: one thread that owns sockets, groups and deadlines, and carries all that was committed to its sessions.
 //!
-//! A turn of it: what sockets and others say, what was committed since (`live`), who is behind (`replay`), what is due
-//! (`deadlines`). It sleeps only when none of these has anything to do; then others may work for it (`outside`).
+//! A turn of it: what sockets and others say, what was committed since (`live`), who is behind (`replay`; what is not at
+//! hand is `elsewhere`), what is due (`deadlines`). It sleeps only when none of these has anything to do; then others may
+//! work for it (`outside`).
 
 mod deadlines;
+mod elsewhere;
+mod fetches;
 mod live;
 mod outside;
 mod replay;
@@ -23,6 +26,9 @@ use tidings_core::{CloseReason, Counters, Dialect, Engine, Record, Sequence, Tim
 use tidings_wire::{COMMENT, Chunk, LAST_CHUNK, encode_retry};
 
 use self::deadlines::Timers;
+use self::elsewhere::{Failures, fetches_max};
+pub(crate) use self::fetches::FetchNumber;
+use self::fetches::{Fetches, PageStart};
 use self::replay::Pages;
 use self::roster::{Entry, Roster};
 use crate::fanout::FanoutOptions;
@@ -75,6 +81,8 @@ pub(crate) struct Shard {
     /// Who has something to do beside waiting for new events: behind, or with an end to say. Each at most once.
     runnable: VecDeque<SessionKey>,
     pages: Pages,
+    fetches: Fetches,
+    failures: Failures,
     pinned_bytes: usize,
     drain: Option<Duration>,
     /// Its thread looks at the timers again by then.
@@ -95,6 +103,7 @@ impl Shard {
     ) -> Self {
         let position = engine.tail();
         inbox.set_carried(position);
+        let fetches = Fetches::new(fetches_max(&options.limits));
         Self {
             roster: Roster::new(Arc::clone(&inbox)),
             registry,
@@ -111,6 +120,8 @@ impl Shard {
             timers: Timers::new(),
             runnable: VecDeque::new(),
             pages: Pages::default(),
+            fetches,
+            failures: Failures::default(),
             pinned_bytes: 0,
             drain: None,
             sleeps_until: Tick(0),
@@ -135,6 +146,7 @@ impl Shard {
                 Message::Join(joining) => self.on_join(*joining),
                 Message::Writable(key) => self.on_writable(key),
                 Message::Gone(key) => self.remove(key, CloseReason::Gone),
+                Message::Fetched(number, answer) => self.on_fetched(number, answer),
                 Message::Drain(over) => self.on_drain(over),
                 Message::Stop => return false,
             }
@@ -311,7 +323,10 @@ impl Shard {
 
     /// Takes a session out, whatever state it is in.
     fn remove(&mut self, key: SessionKey, reason: CloseReason) {
-        let Some(Entry { session, way, .. }) = self.roster.remove(key, &self.counters) else { return };
+        let Some(Entry { session, way, group, .. }) = self.roster.remove(key, &self.counters) else { return };
+        if session.awaits_page() {
+            self.fetches.leave(PageStart { group, cursor: session.cursor(self.position) }, key);
+        }
         self.pinned_bytes -= session.pinned_bytes();
         self.counters.pinned_bytes.subtract(session.pinned_bytes() as u64);
         self.counters.closed(reason).increment();

@@ -47,6 +47,9 @@ impl Shard {
                 self.wake_if_earlier();
                 return true;
             }
+            if self.inbox.has_big_news() {
+                break; // they are for the shard's own thread
+            }
         }
         self.inbox.wake(); // others go on publishing: this one has done its part
         true

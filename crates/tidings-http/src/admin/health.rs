@@ -1,27 +1,42 @@
-//! `/healthz` says that the process answers, `/readyz` whether it is to be sent readers.
+//! `/healthz` says that the process answers, `/readyz` whether it is to be sent readers and publishers.
+
+use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use tidings_core::Phase;
+use tidings_core::{EngineError, Phase};
+
+use crate::state::HttpState;
 
 /// Alive: it answers at all.
 pub(crate) fn health() -> Response {
     text(StatusCode::OK, "ok\n")
 }
 
-/// Ready, unless it is starting or draining.
-pub(crate) fn readiness(phase: Phase) -> Response {
-    match phase {
-        Phase::Starting => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        Phase::Ready => text(StatusCode::OK, "ready\n"),
-        Phase::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+/// Ready, unless it is starting or draining, or cannot store events. The first line is a word for programs, the second
+/// one, if there is one, the reason for people.
+pub(crate) fn readiness(state: &HttpState) -> Response {
+    match (state.phase.get(), state.engine.health()) {
+        (Phase::Starting, _) => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        (Phase::Draining, _) => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        (Phase::Ready, Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n{error}\n", word_for(&error))),
+        (Phase::Ready, Ok(())) => text(StatusCode::OK, "ready\n"),
     }
 }
 
-fn text(status: StatusCode, text: &'static str) -> Response {
-    let mut response = Response::new(Body::from(text));
+/// As the problem is called with which a publication is refused then.
+fn word_for(error: &EngineError) -> &'static str {
+    match error {
+        EngineError::Closed => "closed",
+        EngineError::NoRoom { .. } => "no-room",
+        EngineError::Failed { .. } => "store-failed",
+    }
+}
+
+fn text(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Response {
+    let mut response = Response::new(Body::from(text.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -22,7 +22,7 @@ pub fn admin_router(state: Arc<HttpState>) -> Router {
     Router::new()
         .route("/metrics", get(async |State(state): State<Arc<HttpState>>| metrics::answer(&state)))
         .route("/healthz", get(async || health()))
-        .route("/readyz", get(async |State(state): State<Arc<HttpState>>| readiness(state.phase.get())))
+        .route("/readyz", get(async |State(state): State<Arc<HttpState>>| readiness(&state)))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nowhere)
         .with_state(state)

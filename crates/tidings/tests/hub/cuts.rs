@@ -6,15 +6,15 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tidings::{Delivery, Event, EventId, EventType, Publication};
+use tidings::{CloseReason, Delivery, Event, EventId, EventType, Publication};
 use tidings_core::ResetReason;
 
-use crate::support::hub::{TestHub, parse_topic};
+use crate::support::hub::{Setup, TestHub, parse_topic};
 use crate::support::reader::{Cut, End, IdBy, Pumped, Reader};
 use crate::support::seed::Seed;
-use crate::support::{DEADLINE, as_read, eventually, over_both_ways, percent_encode};
+use crate::support::{DEADLINE, as_read, eventually, over_both_ways_near_and_far, percent_encode};
 
-over_both_ways!(
+over_both_ways_near_and_far!(
     one_topic_survives_its_cuts,
     ten_of_fifty_topics_survive_their_cuts,
     a_pattern_survives_its_cuts,
@@ -36,16 +36,25 @@ const IDLE: Duration = Duration::from_millis(5);
 /// What a scenario's events are published on, and which of these topics a reader takes.
 struct Plan {
     topics: Vec<String>,
+    /// One in so many fetches of history cannot be read. The hub ends its readers' streams then.
+    fails_one_in: Option<u32>,
     /// The target of a reader, and its topics.
     choose: fn(&Plan, &mut fastrand::Rng) -> (String, Vec<String>),
 }
 
-fn one_topic_survives_its_cuts(delivery: Delivery) {
+fn one_topic_survives_its_cuts(setup: Setup) {
     let choose = |plan: &Plan, _: &mut fastrand::Rng| ("/events/cuts/one".to_owned(), plan.topics.clone());
-    survive(delivery, &Plan { topics: vec!["cuts/one".to_owned()], choose });
+    survive(setup, &Plan { topics: vec!["cuts/one".to_owned()], fails_one_in: None, choose });
 }
 
-fn ten_of_fifty_topics_survive_their_cuts(delivery: Delivery) {
+/// The same where the history is far, and often cannot be read.
+pub(crate) fn survive_failures(delivery: Delivery) {
+    let choose = |plan: &Plan, _: &mut fastrand::Rng| ("/events/cuts/one".to_owned(), plan.topics.clone());
+    let plan = Plan { topics: vec!["cuts/one".to_owned()], fails_one_in: Some(20), choose };
+    survive(Setup { delivery, is_far: true }, &plan);
+}
+
+fn ten_of_fifty_topics_survive_their_cuts(setup: Setup) {
     let choose = |plan: &Plan, chance: &mut fastrand::Rng| {
         let mut topics = plan.topics.clone();
         chance.shuffle(&mut topics);
@@ -53,32 +62,44 @@ fn ten_of_fifty_topics_survive_their_cuts(delivery: Delivery) {
         let query: Vec<_> = topics.iter().map(|topic| format!("topic={}", percent_encode(topic))).collect();
         (format!("/events?{}", query.join("&")), topics)
     };
-    survive(delivery, &Plan { topics: (0..50).map(|number| format!("topic {number}")).collect(), choose });
+    let topics = (0..50).map(|number| format!("topic {number}")).collect();
+    survive(setup, &Plan { topics, fails_one_in: None, choose });
 }
 
-fn a_pattern_survives_its_cuts(delivery: Delivery) {
+fn a_pattern_survives_its_cuts(setup: Setup) {
     let choose = |plan: &Plan, _: &mut fastrand::Rng| {
         let topics = plan.topics.iter().filter(|topic| topic.ends_with("/chat")).cloned();
         ("/events?topic=room/*/chat".to_owned(), topics.collect())
     };
     let kinds = ["chat", "typing"];
     let topics = (0..20).flat_map(|room| kinds.map(|kind| format!("room/{room}/{kind}")));
-    survive(delivery, &Plan { topics: topics.collect(), choose });
+    survive(setup, &Plan { topics: topics.collect(), fails_one_in: None, choose });
 }
 
-fn survive(delivery: Delivery, plan: &Plan) {
+fn survive(setup: Setup, plan: &Plan) {
     let seed = Seed::take();
-    let hub = TestHub::start(delivery, |builder| builder.heartbeat(Some(Duration::from_millis(7))));
+    let hub = TestHub::start(setup, |builder| builder.heartbeat(Some(Duration::from_millis(7))));
+    if let Some(fetches) = plan.fails_one_in {
+        hub.far().fail_one_in(fetches);
+    }
     let pace = Pace::default();
     let published = Mutex::new(HashMap::new());
-    let mut reference = Reader::open(hub.address, "/events?topic=**");
+    let mut reference = Reader::open(hub.address, "/events?topic=**&since=earliest");
 
     let (reference, histories) = thread::scope(|scope| {
         let reference = scope.spawn(move || {
             let mut events = Vec::new();
             let mut topics_left = plan.topics.len();
             while topics_left > 0 {
-                events.push(Seen::of(reference.next()));
+                match reference.next_or_end() {
+                    Ok(event) => events.push(Seen::of(event)),
+                    Err(End::Whole) if plan.fails_one_in.is_some() => {
+                        reference.cut(Cut::Close);
+                        reference.connect();
+                        continue;
+                    }
+                    Err(end) => panic!("the hub ended the stream of the reader that is never cut: {end:?}"),
+                }
                 topics_left -= usize::from(events.last().is_some_and(|seen| seen.is_last));
             }
             events
@@ -88,7 +109,7 @@ fn survive(delivery: Delivery, plan: &Plan) {
                 let (mut chance, pace, address) = (seed.part(number as u64), &pace, hub.address);
                 let (target, topics) = (plan.choose)(plan, &mut chance);
                 let bytes_between_cuts = BYTES * topics.len() / plan.topics.len() / CUTS_PER_READER;
-                let mut reader = CutReader::new(number, &target, topics.len(), address);
+                let mut reader = CutReader::new(number, &target, topics.len(), address, plan.fails_one_in.is_some());
                 scope.spawn(move || {
                     reader.be_cut(&mut chance, bytes_between_cuts, pace);
                     reader.read_to_last();
@@ -129,6 +150,9 @@ fn survive(delivery: Delivery, plan: &Plan) {
     }
     assert_eq!(hub.counters().reset(ResetReason::Expired).get(), 0);
     assert_eq!(hub.counters().reset(ResetReason::Unknown).get(), 0);
+    hub.expect_fetches_if_far();
+    let ended = hub.counters().closed(CloseReason::StoreFailed).get();
+    assert_eq!(ended > 0, plan.fails_one_in.is_some(), "{ended} streams were ended because history could not be read");
 }
 
 /// What a publisher sent.
@@ -231,6 +255,8 @@ struct CutReader {
     reader: Reader,
     topics: usize,
     is_primed: bool,
+    /// The hub may end its stream in good order, because it cannot read on.
+    may_be_ended: bool,
     cuts: usize,
     seen: Vec<Seen>,
     /// Events before this many are from before it came. `None` until it knows.
@@ -238,14 +264,14 @@ struct CutReader {
 }
 
 impl CutReader {
-    fn new(number: usize, target: &str, topics: usize, address: SocketAddr) -> Self {
+    fn new(number: usize, target: &str, topics: usize, address: SocketAddr, may_be_ended: bool) -> Self {
         let is_primed = number.is_multiple_of(3);
         let separator = if target.contains('?') { '&' } else { '?' };
         // One that asks for no opening frame has no place before its first event, so it asks for all.
         let start = if is_primed { "prime=1" } else { "since=earliest" };
         let id_by = [IdBy::Header, IdBy::Query("lastEventID"), IdBy::Query("last_event_id")][number / 3 % 3];
         let reader = Reader::new(address, format!("{target}{separator}{start}")).id_by(id_by);
-        Self { number, reader, topics, is_primed, cuts: 0, seen: Vec::new(), position_at_start: None }
+        Self { number, reader, topics, is_primed, may_be_ended, cuts: 0, seen: Vec::new(), position_at_start: None }
     }
 
     fn be_cut(&mut self, chance: &mut fastrand::Rng, bytes_between_cuts: usize, pace: &Pace) {
@@ -267,6 +293,7 @@ impl CutReader {
             match self.reader.pump(bytes, IDLE) {
                 Pumped::Bytes(count) => bytes -= count,
                 Pumped::Idle => break,
+                Pumped::End(End::Whole) if self.may_be_ended => break,
                 Pumped::End(end) => panic!("reader {}: the hub ended the stream: {end:?}", self.number),
             }
         }
@@ -291,8 +318,14 @@ impl CutReader {
         let mut last_seen = 0;
         let mut looked_at = 0;
         while last_seen < self.topics {
-            let pumped = self.reader.pump(usize::MAX, DEADLINE);
-            assert!(matches!(pumped, Pumped::Bytes(_)), "reader {}: {pumped:?} before its last event", self.number);
+            match self.reader.pump(usize::MAX, DEADLINE) {
+                Pumped::Bytes(_) => {}
+                Pumped::End(End::Whole) if self.may_be_ended => {
+                    self.reader.cut(Cut::Close);
+                    self.reader.connect();
+                }
+                pumped => panic!("reader {}: {pumped:?} before its last event", self.number),
+            }
             assert!(Instant::now() < deadline, "reader {}: its last event did not come in {DEADLINE:?}", self.number);
             self.take_seen();
             last_seen += self.seen[looked_at..].iter().filter(|seen| seen.is_last).count();
@@ -348,8 +381,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// The same without chance: a short stream, cut after its first byte, its second, …
-fn a_cut_after_any_byte_loses_nothing(delivery: Delivery) {
-    let hub = TestHub::start(delivery, |builder| builder);
+fn a_cut_after_any_byte_loses_nothing(setup: Setup) {
+    let hub = TestHub::start(setup, |builder| builder);
     let mut want = Vec::new();
     for (data, own_id) in [("one", None), ("two\r\nlines \u{1f980}", Some("my own id é")), ("", None), ("four", None)]
     {
@@ -399,11 +432,12 @@ fn a_cut_after_any_byte_loses_nothing(delivery: Delivery) {
     hub.publish("a", "new");
     assert_eq!(reader.next_data(), "new");
     eventually("all that were cut are gone", || hub.sessions() == 1);
+    hub.expect_fetches_if_far();
 }
 
 /// The opening frame tells its place; what is published while it is away comes when it is back.
-fn a_reader_cut_before_its_first_event_loses_nothing(delivery: Delivery) {
-    let hub = TestHub::start(delivery, |builder| builder);
+fn a_reader_cut_before_its_first_event_loses_nothing(setup: Setup) {
+    let hub = TestHub::start(setup, |builder| builder);
     for round in 0..60 {
         let (mine, other) = (format!("round/{round}"), format!("other/{round}"));
         hub.publish(&other, "before");

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use futures_util::StreamExt as _;
-use tidings::{CloseReason, Delivery, EventType, Publication, ResumeFrom, Selector, SubscribeOptions};
+use tidings::{CloseReason, EventType, Publication, ResumeFrom, Selector, SubscribeOptions};
 
 use crate::support::client::Client;
-use crate::support::hub::{TestHub, parse_topic};
+use crate::support::hub::{Setup, TestHub, parse_topic};
 use crate::support::reader::{Cut, End, Reader};
-use crate::support::{eventually_equal, over_both_ways};
+use crate::support::{eventually_equal, over_both_ways_near_and_far};
 
-over_both_ways!(
+over_both_ways_near_and_far!(
     in_process_and_over_http_are_one_hub,
     a_router_works_in_a_server_of_ones_own,
     a_drain_ends_streams_in_order,
@@ -24,12 +24,12 @@ over_both_ways!(
     a_deleted_topic_begins_anew,
 );
 
-fn start(delivery: Delivery) -> TestHub {
-    TestHub::start(delivery, |builder| builder)
+fn start(setup: Setup) -> TestHub {
+    TestHub::start(setup, |builder| builder)
 }
 
-fn in_process_and_over_http_are_one_hub(delivery: Delivery) {
-    let hub = start(delivery);
+fn in_process_and_over_http_are_one_hub(setup: Setup) {
+    let hub = start(setup);
     let options = SubscribeOptions::matching([Selector::parse("chat/*").expect("a pattern")]).expect("one selector");
     let mut inside = hub.block_on(hub.hub.subscribe(options.clone())).expect("memory always answers");
     let mut outside = Reader::open(hub.address, "/events?topic=chat/*");
@@ -76,8 +76,8 @@ fn hub_id_before(id: &str) -> String {
     format!("{epoch}-{}", sequence.parse::<u64>().expect("a number") - 1)
 }
 
-fn a_router_works_in_a_server_of_ones_own(delivery: Delivery) {
-    let hub = start(delivery);
+fn a_router_works_in_a_server_of_ones_own(setup: Setup) {
+    let hub = start(setup);
     let app =
         Router::new().route("/mine", axum::routing::get(|| async { "my own page" })).nest("/live", hub.hub.router());
     let address = serve(&hub, app);
@@ -108,7 +108,7 @@ fn a_router_works_in_a_server_of_ones_own(delivery: Delivery) {
 }
 
 /// Serves `app` by axum, beside the hub's own door.
-fn serve(hub: &TestHub, app: Router) -> SocketAddr {
+pub(crate) fn serve(hub: &TestHub, app: Router) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
     listener.set_nonblocking(true).expect("a listener can be non-blocking");
     let address = listener.local_addr().expect("a bound listener has an address");
@@ -119,10 +119,10 @@ fn serve(hub: &TestHub, app: Router) -> SocketAddr {
     address
 }
 
-fn a_drain_ends_streams_in_order(delivery: Delivery) {
+fn a_drain_ends_streams_in_order(setup: Setup) {
     const READERS: usize = 20;
     let drain = Duration::from_millis(400);
-    let mut hub = TestHub::start_draining(delivery, drain, |builder| builder.retry(Duration::from_secs(8)));
+    let mut hub = TestHub::start_draining(setup, drain, |builder| builder.retry(Duration::from_secs(8)));
     hub.publish("t", "before");
     let mut readers: Vec<_> = (0..READERS)
         .map(|_| {
@@ -152,9 +152,9 @@ fn a_drain_ends_streams_in_order(delivery: Delivery) {
     assert!(refused.is_err(), "the listener is still open");
 }
 
-fn a_drain_waits_for_nobody_who_never_reads(delivery: Delivery) {
+fn a_drain_waits_for_nobody_who_never_reads(setup: Setup) {
     let drain = Duration::from_millis(200);
-    let mut hub = TestHub::start_draining(delivery, drain, |builder| builder);
+    let mut hub = TestHub::start_draining(setup, drain, |builder| builder);
     let stuck = Reader::open(hub.address, "/events/t");
     let mut idle = Reader::open(hub.address, "/events/idle");
     for _ in 0..100 {
@@ -168,8 +168,8 @@ fn a_drain_waits_for_nobody_who_never_reads(delivery: Delivery) {
     drop(stuck);
 }
 
-fn a_drained_hub_takes_nothing_new(delivery: Delivery) {
-    let hub = start(delivery);
+fn a_drained_hub_takes_nothing_new(setup: Setup) {
+    let hub = start(setup);
     let mut inside =
         hub.block_on(hub.hub.subscribe(SubscribeOptions::topic(parse_topic("t")))).expect("memory answers");
     assert_eq!(hub.client().request("GET", "/readyz", "", b"").head.status, 200);
@@ -188,8 +188,8 @@ fn a_drained_hub_takes_nothing_new(delivery: Delivery) {
     assert!(told.text().starts_with("retry: ") && !told.text().contains("data"), "{:?}", told.text());
 }
 
-fn a_topic_ends_for_those_who_read_and_those_who_come_late(delivery: Delivery) {
-    let hub = start(delivery);
+fn a_topic_ends_for_those_who_read_and_those_who_come_late(setup: Setup) {
+    let hub = start(setup);
     let mut client = hub.client();
     let mut live = Reader::open(hub.address, "/events/build/7");
     let mut inside =
@@ -234,12 +234,14 @@ fn a_topic_ends_for_those_who_read_and_those_who_come_late(delivery: Delivery) {
         assert_eq!((answer.head.status, answer.body), (204, Vec::new()), "{method}");
     }
     client.request("POST", "/events/build/7", "", b"too late").expect_problem(409);
-    assert_eq!(hub.counters().closed(CloseReason::TopicEnded).get(), 2 + 5);
+    eventually_equal("streams that ended with their topic", &(2 + 5), || {
+        hub.counters().closed(CloseReason::TopicEnded).get()
+    });
     eventually_equal("sessions", &0, || hub.sessions());
 }
 
-fn several_topics_end_with_the_last_of_them(delivery: Delivery) {
-    let hub = start(delivery);
+fn several_topics_end_with_the_last_of_them(setup: Setup) {
+    let hub = start(setup);
     let mut client = hub.client();
     let mut both = Reader::open(hub.address, "/events?topic=a&topic=b");
     client.publish("/events/a?end", "a ends");
@@ -252,8 +254,8 @@ fn several_topics_end_with_the_last_of_them(delivery: Delivery) {
     assert_eq!(answer.head.status, 204);
 }
 
-fn a_deleted_topic_begins_anew(delivery: Delivery) {
-    let hub = start(delivery);
+fn a_deleted_topic_begins_anew(setup: Setup) {
+    let hub = start(setup);
     let mut client = hub.client();
     client.publish("/events/t", "one");
     let last = client.publish("/events/t?end", "two");

@@ -6,6 +6,7 @@
 //! A randomised test prints its seed when it fails; `TIDINGS_SEED=<seed>` repeats its choices.
 
 mod cuts;
+mod far;
 mod library;
 mod quiet;
 mod refuse;

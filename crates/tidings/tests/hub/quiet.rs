@@ -1,23 +1,23 @@
 //! The place of a quiet topic stays good, however much is trimmed beside it.
 
-use tidings::{Delivery, EventId, HistoryLimits, Publication};
+use tidings::{EventId, HistoryLimits, Publication};
 use tidings_core::ResetReason;
 
-use crate::support::hub::{TestHub, parse_topic};
+use crate::support::hub::{Setup, TestHub, parse_topic};
 use crate::support::reader::{Cut, Reader};
-use crate::support::{MIB, over_both_ways};
+use crate::support::{MIB, over_both_ways_near_and_far};
 
-over_both_ways!(a_million_events_elsewhere_cost_a_quiet_reader_nothing, what_is_trimmed_gives_a_verdict,);
+over_both_ways_near_and_far!(a_million_events_elsewhere_cost_a_quiet_reader_nothing, what_is_trimmed_gives_a_verdict,);
 
 const MANY: u32 = 1_000_000;
 
-fn small_history(delivery: Delivery) -> TestHub {
+fn small_history(setup: Setup) -> TestHub {
     let history = HistoryLimits { bytes_max: 4 * MIB, trimmed_bytes_max: MIB, ..HistoryLimits::default() };
-    TestHub::start(delivery, |builder| builder.history(history).heartbeat(None))
+    TestHub::start_keeping(setup, history, |builder| builder.heartbeat(None))
 }
 
-fn a_million_events_elsewhere_cost_a_quiet_reader_nothing(delivery: Delivery) {
-    let hub = small_history(delivery);
+fn a_million_events_elsewhere_cost_a_quiet_reader_nothing(setup: Setup) {
+    let hub = small_history(setup);
     hub.publish("quiet", "first");
     hub.publish("busy", "first");
     let mut quiet = read_first(&hub, "quiet");
@@ -57,10 +57,11 @@ fn a_million_events_elsewhere_cost_a_quiet_reader_nothing(delivery: Delivery) {
     expect_verdict(&mut busy, "expired");
     assert_eq!(busy.next_data(), "noise");
     assert_eq!(hub.counters().reset(ResetReason::Expired).get(), 1);
+    hub.expect_fetches_if_far();
 }
 
-fn what_is_trimmed_gives_a_verdict(delivery: Delivery) {
-    let hub = small_history(delivery);
+fn what_is_trimmed_gives_a_verdict(setup: Setup) {
+    let hub = small_history(setup);
     let id = EventId::parse("my own").expect("a good id");
     hub.publish_all_of(Publication { id: Some(id), ..Publication::new(parse_topic("t"), "first") });
     let mut by_own_id = read_first(&hub, "t");
@@ -97,6 +98,7 @@ fn what_is_trimmed_gives_a_verdict(delivery: Delivery) {
     hub.publish("t", "now");
     assert_eq!(from_now.next_data(), "now");
     assert_eq!(hub.counters().reset(ResetReason::Unknown).get(), 3);
+    hub.expect_fetches_if_far();
 }
 
 /// A reader that has seen the first event of `topic`, and no other.

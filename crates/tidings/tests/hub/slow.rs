@@ -8,12 +8,12 @@ use tidings::{CloseReason, Delivery, Limits};
 
 use crate::support::child::{ChildHub, Settings};
 use crate::support::client::Client;
-use crate::support::hub::{TestHub, wide_limits};
+use crate::support::hub::{Setup, TestHub, wide_limits};
 use crate::support::reader::{Cut, End, Pumped, Reader};
 use crate::support::seed::Seed;
-use crate::support::{DEADLINE, MIB, eventually, eventually_equal, over_both_ways};
+use crate::support::{DEADLINE, MIB, eventually, eventually_equal, over_both_ways_near_and_far};
 
-over_both_ways!(
+over_both_ways_near_and_far!(
     one_that_never_reads_holds_up_nobody,
     one_that_takes_nothing_is_ended_in_time,
     one_that_was_ended_gives_its_place_back,
@@ -32,8 +32,13 @@ const MEMORY_ALLOWANCE: usize = 16 * MIB;
 const EVENTS_AHEAD_MAX: usize = 200;
 const OTHERS: usize = 3;
 
-fn one_that_never_reads_holds_up_nobody(delivery: Delivery) {
-    let settings = Settings { delivery, history_bytes: HISTORY_BYTES, slow_client_timeout: None };
+fn one_that_never_reads_holds_up_nobody(setup: Setup) {
+    let settings = Settings {
+        delivery: setup.delivery,
+        is_far: setup.is_far,
+        history_bytes: HISTORY_BYTES,
+        slow_client_timeout: None,
+    };
     let without = {
         let mut hub = ChildHub::start(settings);
         carry_100_mb(&mut hub)
@@ -143,10 +148,10 @@ fn open_narrow(address: std::net::SocketAddr, target: &str) -> Reader {
     reader
 }
 
-fn one_that_takes_nothing_is_ended_in_time(delivery: Delivery) {
+fn one_that_takes_nothing_is_ended_in_time(setup: Setup) {
     const EVENTS: usize = 200;
     let limits = Limits { slow_client_timeout: Some(Duration::from_millis(300)), ..wide_limits() };
-    let hub = TestHub::start(delivery, |builder| builder.limits(limits).heartbeat(Some(Duration::from_millis(50))));
+    let hub = TestHub::start(setup, |builder| builder.limits(limits).heartbeat(Some(Duration::from_millis(50))));
     let mut slow = open_narrow(hub.address, "/events/t");
     let mut idle = Reader::open(hub.address, "/events/idle");
     let mut quick = Reader::open(hub.address, "/events/t");
@@ -176,10 +181,10 @@ fn one_that_takes_nothing_is_ended_in_time(delivery: Delivery) {
     }
 }
 
-fn one_that_was_ended_gives_its_place_back(delivery: Delivery) {
+fn one_that_was_ended_gives_its_place_back(setup: Setup) {
     let limits =
         Limits { slow_client_timeout: Some(Duration::from_millis(200)), connections_max: 1, ..Limits::default() };
-    let hub = TestHub::start(delivery, |builder| builder.limits(limits));
+    let hub = TestHub::start(setup, |builder| builder.limits(limits));
     let slow = open_narrow(hub.address, "/events/t");
     for _ in 0..50 {
         hub.publish("t", "x".repeat(100_000));
@@ -195,7 +200,7 @@ fn one_that_was_ended_gives_its_place_back(delivery: Delivery) {
 }
 
 /// Many slow readers that read in waves: whatever is due meanwhile (a heartbeat above all) waits for the end of a frame.
-fn nothing_goes_into_a_half_written_frame(delivery: Delivery) {
+fn nothing_goes_into_a_half_written_frame(setup: Setup) {
     const READERS: usize = 12;
     const EVENTS: usize = 150;
     let seed = Seed::take();
@@ -203,7 +208,7 @@ fn nothing_goes_into_a_half_written_frame(delivery: Delivery) {
     // A turn replays one page, so that the others wait with what is pending; and heartbeats are always due.
     let limits = Limits { catch_up_bytes_per_turn: 1, socket_send_buffer_bytes: 16 * 1024, ..wide_limits() };
     let hub =
-        TestHub::start(delivery, |builder| builder.limits(limits).shards(1).heartbeat(Some(Duration::from_millis(1))));
+        TestHub::start(setup, |builder| builder.limits(limits).shards(1).heartbeat(Some(Duration::from_millis(1))));
     let mut readers: Vec<_> = (0..READERS).map(|_| (open_narrow(hub.address, "/events/t"), 0)).collect();
     let filling = "x".repeat(40 * 1024);
     for number in 0..EVENTS {
@@ -225,16 +230,21 @@ fn nothing_goes_into_a_half_written_frame(delivery: Delivery) {
             }
         }
     }
-    assert!(hub.counters().heartbeats.get() > 0, "no heartbeat was due");
+    eventually("a heartbeat was due", || hub.counters().heartbeats.get() > 0);
 }
 
-fn what_the_slow_ones_pin_is_limited(delivery: Delivery) {
+fn what_the_slow_ones_pin_is_limited(setup: Setup) {
     const READERS: usize = 10;
     const PINNED_MAX: usize = 3 * MIB;
+    let way = setup.delivery;
     let limits = Limits { pinned_bytes_max: PINNED_MAX, socket_send_buffer_bytes: 16 * 1024, ..wide_limits() };
-    let hub = TestHub::start(delivery, |builder| builder.limits(limits).shards(1));
+    let hub = TestHub::start(setup, |builder| builder.limits(limits).shards(1));
     let slow: Vec<_> = (0..READERS).map(|_| open_narrow(hub.address, "/events/t")).collect();
+    let live = || hub.counters().sessions_live.get();
+    // The quick one last: of those who have stalled for the same time the first makes room.
+    eventually_equal("live readers", &(READERS as u64), live);
     let mut quick = Reader::open(hub.address, "/events/t");
+    eventually_equal("live readers", &(READERS as u64 + 1), live);
     let data = "x".repeat(MIB);
     for _ in 0..3 {
         hub.publish("t", &*data);
@@ -243,7 +253,7 @@ fn what_the_slow_ones_pin_is_limited(delivery: Delivery) {
         assert!(pinned <= PINNED_MAX as u64, "{pinned} bytes are pinned");
     }
     let ended = hub.counters().closed(CloseReason::Lagged).get();
-    match delivery {
+    match way {
         // Three or four of them can pin nearly a whole event each.
         Delivery::Direct => assert!((6..READERS as u64).contains(&ended), "{ended} were ended"),
         // A body holds whole frames, and shares them with history.

@@ -5,27 +5,37 @@ use std::net::{Shutdown, TcpStream};
 use tidings::Delivery;
 
 use crate::support::child::{ChildHub, Settings};
+use crate::support::client::Client;
+use crate::support::hub::Setup;
 use crate::support::reader::{Cut, Reader};
-use crate::support::{MIB, eventually, over_both_ways, raise_open_files};
+use crate::support::{MIB, eventually, over_both_ways_near_and_far, raise_open_files};
 
-over_both_ways!(two_thousand_readers_leave_nothing_behind);
+over_both_ways_near_and_far!(two_thousand_readers_leave_nothing_behind);
 
 const READERS: usize = 2000;
 const ROUNDS: usize = 5;
+/// What some of them replay, if they stay for it. It is more than one page.
+const EVENTS: usize = 100;
 /// So much more may be allocated after a later round than after the first: 16 bytes for each reader that left.
 const ALLOCATED_GROWTH_MAX: u64 = 32 * 1024;
 /// And so much more memory may the process have.
 const MEMORY_GROWTH_MAX: usize = MIB;
 
-fn two_thousand_readers_leave_nothing_behind(delivery: Delivery) {
+fn two_thousand_readers_leave_nothing_behind(setup: Setup) {
     raise_open_files();
-    let mut hub = ChildHub::start(Settings { delivery, history_bytes: MIB, slow_client_timeout: None });
+    let Setup { delivery, is_far } = setup;
+    let mut hub = ChildHub::start(Settings { delivery, is_far, history_bytes: MIB, slow_client_timeout: None });
+    let mut client = Client::connect(hub.address);
+    for number in 0..EVENTS {
+        client.publish("/events/one", &format!("{number} {}", "x".repeat(1000)));
+    }
+    drop(client);
     let files_at_start = hub.open_files();
     let (mut allocated, mut memory) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let readers: Vec<_> = (0..READERS)
             .map(|number| {
-                let topics = ["/events/one", "/events/two?prime=1", "/events?topic=a/*&topic=b"];
+                let topics = ["/events/one?since=earliest", "/events/two?prime=1", "/events?topic=a/*&topic=b"];
                 Reader::open(hub.address, topics[number % 3])
             })
             .collect();

@@ -13,13 +13,14 @@ use std::{env, fs, thread};
 use tidings::{CloseReason, Delivery, HistoryLimits, Limits};
 
 use super::client::Client;
-use super::hub::{TestHub, wide_limits};
+use super::hub::{Setup, TestHub, wide_limits};
 use super::{DEADLINE, raise_open_files};
 
 /// What the hub of a child process is like.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) delivery: Delivery,
+    pub(crate) is_far: bool,
     pub(crate) history_bytes: usize,
     pub(crate) slow_client_timeout: Option<Duration>,
 }
@@ -129,16 +130,17 @@ impl Drop for ChildHub {
 impl Settings {
     fn to_text(self) -> String {
         let timeout = self.slow_client_timeout.map_or(0, |timeout| timeout.as_millis());
-        format!("{:?} {} {timeout}", self.delivery, self.history_bytes)
+        format!("{:?} {} {} {timeout}", self.delivery, self.is_far, self.history_bytes)
     }
 
     fn parse(text: &str) -> Self {
-        let [delivery, history_bytes, timeout] = text.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("{SETTINGS}={text:?} has not three parts");
+        let [delivery, is_far, history_bytes, timeout] = text.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{SETTINGS}={text:?} has not four parts");
         };
         let timeout = timeout.parse().expect("milliseconds");
         Self {
             delivery: if delivery == "Body" { Delivery::Body } else { Delivery::Direct },
+            is_far: is_far == "true",
             history_bytes: history_bytes.parse().expect("bytes"),
             slow_client_timeout: (timeout > 0).then(|| Duration::from_millis(timeout)),
         }
@@ -148,11 +150,12 @@ impl Settings {
 /// Is a hub until standard input ends.
 fn serve(settings: Settings) {
     raise_open_files();
-    let hub = TestHub::start(settings.delivery, |builder| {
+    let history = HistoryLimits { bytes_max: settings.history_bytes, ..HistoryLimits::default() };
+    let Settings { delivery, is_far, .. } = settings;
+    let hub = TestHub::start_keeping(Setup { delivery, is_far }, history, |builder| {
         let limits = Limits { slow_client_timeout: settings.slow_client_timeout, ..wide_limits() };
-        let history = HistoryLimits { bytes_max: settings.history_bytes, ..HistoryLimits::default() };
         // Short, so that what is kept until then is gone soon.
-        builder.limits(limits).history(history).heartbeat(Some(Duration::from_millis(200)))
+        builder.limits(limits).heartbeat(Some(Duration::from_millis(200)))
     });
     let say = |line: String| {
         let mut output = std::io::stdout().lock();

@@ -1,20 +1,32 @@
 //! A hub in this process, on a port that was free.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tidings::{Counters, Delivery, Hub, HubBuilder, Limits, Publication, Published, Topic};
+use tidings::{Counters, Delivery, HistoryLimits, Hub, HubBuilder, Limits, Publication, Published, Topic};
+use tidings_core::MemoryOptions;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::DEADLINE;
 use super::client::Client;
+use super::far::FarEngine;
+
+/// What a scenario runs on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) delivery: Delivery,
+    /// Its older history must be fetched.
+    pub(crate) is_far: bool,
+}
 
 /// A hub that serves until it is dropped.
 pub(crate) struct TestHub {
     pub(crate) hub: Hub,
     pub(crate) address: SocketAddr,
+    far: Option<Arc<FarEngine>>,
     runtime: Option<Runtime>,
     shutdown: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<std::io::Result<()>>>,
@@ -25,19 +37,48 @@ pub(crate) fn wide_limits() -> Limits {
     Limits { connections_max: 100_000, ..Limits::default() }
 }
 
+impl From<Delivery> for Setup {
+    fn from(delivery: Delivery) -> Self {
+        Self { delivery, is_far: false }
+    }
+}
+
 impl TestHub {
     /// A hub with two shards and room for every connection, but for what `configure` changes.
-    pub(crate) fn start(delivery: Delivery, configure: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
-        Self::start_draining(delivery, Duration::ZERO, configure)
+    pub(crate) fn start(setup: impl Into<Setup>, configure: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
+        Self::start_draining(setup, Duration::ZERO, configure)
+    }
+
+    /// The same; it keeps so much.
+    pub(crate) fn start_keeping(
+        setup: impl Into<Setup>,
+        history: HistoryLimits,
+        configure: impl FnOnce(HubBuilder) -> HubBuilder,
+    ) -> Self {
+        Self::start_as(setup.into(), history, Duration::ZERO, configure)
     }
 
     /// The same; when it is told to shut down, it drains within `drain`.
     pub(crate) fn start_draining(
-        delivery: Delivery,
+        setup: impl Into<Setup>,
         drain: Duration,
         configure: impl FnOnce(HubBuilder) -> HubBuilder,
     ) -> Self {
-        let builder = Hub::builder().limits(wide_limits()).shards(2).delivery(delivery);
+        Self::start_as(setup.into(), HistoryLimits::default(), drain, configure)
+    }
+
+    fn start_as(
+        setup: Setup,
+        history: HistoryLimits,
+        drain: Duration,
+        configure: impl FnOnce(HubBuilder) -> HubBuilder,
+    ) -> Self {
+        let options = MemoryOptions { history: history.clone(), ..MemoryOptions::default() };
+        let far = setup.is_far.then(|| FarEngine::new(options));
+        let mut builder = Hub::builder().limits(wide_limits()).shards(2).delivery(setup.delivery).history(history);
+        if let Some(far) = &far {
+            builder = builder.engine(far.clone());
+        }
         let hub = configure(builder).build().expect("a hub needs only threads");
         let runtime = runtime();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
@@ -50,7 +91,7 @@ impl TestHub {
                 hub.serve(vec![listener], shutdown, drain).await
             }
         });
-        Self { hub, address, runtime: Some(runtime), shutdown: Some(shutdown), served: Some(served) }
+        Self { hub, address, far, runtime: Some(runtime), shutdown: Some(shutdown), served: Some(served) }
     }
 
     /// Publishes in process.
@@ -65,6 +106,20 @@ impl TestHub {
         let topic = publication.topic.clone();
         let published = self.block_on(self.hub.publish(publication));
         published.unwrap_or_else(|error| panic!("publishing on {topic}: {error}"))
+    }
+
+    /// The engine of a hub whose history is far.
+    #[track_caller]
+    pub(crate) fn far(&self) -> &Arc<FarEngine> {
+        self.far.as_ref().expect("the history of this hub is far")
+    }
+
+    /// Checks that the scenario was what it says: that history was fetched, if it is far.
+    #[track_caller]
+    pub(crate) fn expect_fetches_if_far(&self) {
+        if let Some(far) = &self.far {
+            assert!(far.fetches() > 0, "all of its history was at hand");
+        }
     }
 
     /// A connection for requests.

@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod dechunk;
+pub(crate) mod far;
 pub(crate) mod hub;
 pub(crate) mod reader;
 pub(crate) mod seed;
@@ -13,6 +14,10 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tidings::Delivery;
+
+use self::hub::Setup;
 
 /// No wait is longer.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -35,6 +40,32 @@ macro_rules! over_both_ways {
     };
 }
 pub(crate) use over_both_ways;
+
+/// Makes four tests of each scenario: over each way out, with history at hand and with history that must be fetched. A
+/// scenario is a function of a `Setup`.
+macro_rules! over_both_ways_near_and_far {
+    ($($scenario:ident),+ $(,)?) => {
+        mod direct {
+            $(#[test] fn $scenario() { $crate::support::run(super::$scenario, tidings::Delivery::Direct, false); })+
+        }
+        mod body {
+            $(#[test] fn $scenario() { $crate::support::run(super::$scenario, tidings::Delivery::Body, false); })+
+        }
+        mod far_direct {
+            $(#[test] fn $scenario() { $crate::support::run(super::$scenario, tidings::Delivery::Direct, true); })+
+        }
+        mod far_body {
+            $(#[test] fn $scenario() { $crate::support::run(super::$scenario, tidings::Delivery::Body, true); })+
+        }
+    };
+}
+pub(crate) use over_both_ways_near_and_far;
+
+/// Runs a scenario of a `Setup`.
+#[track_caller]
+pub(crate) fn run(scenario: fn(Setup), delivery: Delivery, is_far: bool) {
+    within_time(move || scenario(Setup { delivery, is_far }));
+}
 
 /// Runs a scenario; fails when it takes too long, even if it can never end.
 #[track_caller]

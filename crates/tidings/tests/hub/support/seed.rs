@@ -7,14 +7,18 @@ pub(crate) struct Seed {
     seed: u64,
 }
 
+thread_local! {
+    /// All of a scenario, which is a thread, has the same.
+    static SEED: u64 = match env::var("TIDINGS_SEED") {
+        Ok(raw) => raw.parse().unwrap_or_else(|error| panic!("TIDINGS_SEED={raw:?} is no number: {error}")),
+        Err(_) => fastrand::u64(..),
+    };
+}
+
 impl Seed {
-    /// `TIDINGS_SEED`, else a new one.
+    /// `TIDINGS_SEED`, else a new one for each scenario.
     pub(crate) fn take() -> Self {
-        let seed = match env::var("TIDINGS_SEED") {
-            Ok(raw) => raw.parse().unwrap_or_else(|error| panic!("TIDINGS_SEED={raw:?} is no number: {error}")),
-            Err(_) => fastrand::u64(..),
-        };
-        Self { seed }
+        Self { seed: SEED.with(|seed| *seed) }
     }
 
     /// The chance of one part of the test, whatever the others draw.

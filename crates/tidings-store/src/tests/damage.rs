@@ -1,0 +1,123 @@
+//! Something that was synced is damaged, or gone: it is noticed and told, and no id is used again.
+
+use std::fs;
+
+use tidings_core::{Engine, ResetReason, ResumeFrom, Sequence};
+
+use super::{World, publication, publish, read_all, resume, resume_after, scan};
+use crate::header::SegmentHeader;
+use crate::{Durability, Store};
+
+/// A directory as it stands while a hub runs, with ten events that were acknowledged one by one.
+fn ten_events() -> World {
+    let world = World::new(Durability::Sync);
+    let store = world.open();
+    publish(&store, (1..=10).map(|nth| publication("a", format!("{nth}"))));
+    world.copy()
+}
+
+/// The same, after the hub has ended in order.
+fn ten_events_and_an_end() -> World {
+    let world = World::new(Durability::Sync);
+    publish(&world.open(), (1..=10).map(|nth| publication("a", format!("{nth}"))));
+    world
+}
+
+fn sequences(store: &Store, after: u64) -> Option<Vec<u64>> {
+    Some(read_all(store, Sequence(after))?.into_iter().map(|(sequence, _)| sequence).collect())
+}
+
+/// The history begins with the event after `lost`; whoever was before that is told.
+fn check_begins_after(store: &Store, lost: u64, want: &[u64]) {
+    assert_eq!(sequences(store, lost).as_deref(), Some(want));
+    assert_eq!(sequences(store, lost - 1), None, "something is gone");
+    assert_eq!(resume(store, ResumeFrom::Earliest).cursor, Sequence(lost));
+    let usage = store.usage(super::NOW);
+    assert_eq!(usage.events, want.len() as u64, "what is lost counts no more");
+}
+
+#[test]
+fn damage_before_what_was_synced_later_is_found_and_the_history_begins_after_it() {
+    let damaged: [fn(&mut [u8]); 3] = [|frame| frame[20] ^= 1, |frame| frame.fill(0), |frame| frame[..8].fill(0)];
+    for damage in damaged {
+        let world = ten_events();
+        let (frames, _) = scan(&world.newest_log());
+        let [from, end] = [4, 5].map(|nth: usize| usize::try_from(frames[nth].offset).expect("small"));
+        let mut bytes = fs::read(world.newest_log()).expect("it was written");
+        damage(&mut bytes[from..end]);
+        fs::write(world.newest_log(), bytes).expect("there is room");
+        for _ in 0..2 {
+            let store = world.open();
+            check_begins_after(&store, 5, &[6, 7, 8, 9, 10]);
+            assert_eq!(resume_after(&store, 4).reset.map(|reset| reset.reason), Some(ResetReason::Expired));
+            assert_eq!((store.tail(), world.damaged()), (Sequence(10), 1), "a copy is kept, once");
+        }
+        publish(&world.open(), [publication("a", "after")]);
+        check_begins_after(&world.open(), 5, &[6, 7, 8, 9, 10, 11]);
+    }
+}
+
+#[test]
+fn an_end_that_the_checkpoint_knows_of_and_that_is_gone_is_told_and_its_ids_are_not_used_again() {
+    let world = ten_events_and_an_end();
+    let (frames, end) = scan(&world.newest_log());
+    let last = frames[9].offset;
+    let damaged: [fn(&mut Vec<u8>, usize); 3] = [
+        |bytes, last| bytes.truncate(last + 5),
+        |bytes, last| bytes[last + 20] ^= 1,
+        |bytes, last| bytes[last..].fill(0),
+    ];
+    for damage in damaged {
+        let world = world.copy();
+        let mut bytes = fs::read(world.newest_log()).expect("it was written");
+        assert_eq!(bytes.len() as u64, end);
+        damage(&mut bytes, usize::try_from(last).expect("small"));
+        fs::write(world.newest_log(), bytes).expect("there is room");
+        let store = world.open();
+        assert_eq!(sequences(&store, 3), None, "something after it is gone");
+        assert_eq!(resume_after(&store, 10).reset.map(|reset| reset.reason), Some(ResetReason::Lost));
+        assert_eq!(resume_after(&store, 9).reset.map(|reset| reset.reason), Some(ResetReason::Expired));
+        let through = store.tail().0;
+        assert!(through > 1000, "nobody knows how many there were: {through}");
+        publish(&store, [publication("a", "after")]);
+        check_begins_after(&store, through, &[through + 1]);
+        drop(store);
+        check_begins_after(&world.open(), through, &[through + 1]);
+    }
+}
+
+#[test]
+fn a_newest_log_without_a_head_is_put_aside() {
+    let world = ten_events_and_an_end();
+    let mut bytes = fs::read(world.newest_log()).expect("it was written");
+    bytes[SegmentHeader::BYTES - 1] ^= 1;
+    fs::write(world.newest_log(), bytes).expect("there is room");
+    let store = world.open();
+    assert_eq!((world.damaged(), sequences(&store, 0)), (1, None));
+    let through = store.tail().0;
+    publish(&store, [publication("a", "after")]);
+    check_begins_after(&store, through, &[through + 1]);
+}
+
+/// The start after a loss of power tells of the hole in the checkpoint, then begins a log behind it: between the two the
+/// power may go again.
+#[test]
+fn a_start_that_was_cut_short_after_it_knew_of_a_hole_is_gone_on_with() {
+    let mut world = World::new(Durability::Relaxed);
+    let store = world.open();
+    publish(&store, (1..=10).map(|nth| publication("a", format!("{nth}"))));
+    world = world.copy();
+    drop(store);
+    world.options.boot_id = Some("the second boot".to_owned());
+    let through = world.open().tail();
+    assert!(through > Sequence(1000), "{through}");
+    fs::remove_file(world.newest_log()).expect("it is there");
+    world.options.boot_id = Some("the third boot".to_owned());
+    let store = world.open();
+    assert!(store.tail() >= through);
+    assert_eq!((sequences(&store, 0), world.damaged()), (Some((1..=10).collect()), 0));
+    assert_eq!(resume_after(&store, 10).reset, None);
+    assert_eq!(resume_after(&store, 11).reset.map(|reset| reset.reason), Some(ResetReason::Lost));
+    publish(&store, [publication("a", "after")]);
+    assert_eq!(store.usage(super::NOW).events, 11);
+}
