@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::http::{Response, request};
 use crate::place::tidings_binary;
+use crate::port;
 use crate::program::{Finished, Program};
 
 /// The `tidings` program with these arguments and none of the variables that configure it.
@@ -37,11 +38,23 @@ impl Hub {
     /// The drain is short unless the arguments say otherwise: a test that stops a hub waits for it.
     #[track_caller]
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_on(arguments, "127.0.0.1:0")
+    }
+
+    /// Starts `tidings ARGUMENTS` on a port that is still there when it starts again, however many connections are
+    /// tried meanwhile: the system gives none of these to clients.
+    #[track_caller]
+    pub fn start_to_return(arguments: &[&str]) -> Self {
+        Self::start_on(arguments, &format!("127.0.0.1:{}", port::of_no_client()))
+    }
+
+    #[track_caller]
+    fn start_on(arguments: &[&str], listen: &str) -> Self {
         let mut arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
         if !arguments.iter().any(|word| word == "--drain") {
             arguments.extend(["--drain".to_owned(), "100ms".to_owned()]);
         }
-        let (program, address, admin) = run(&arguments, "127.0.0.1:0");
+        let (program, address, admin) = run(&arguments, listen);
         Self { arguments, program: Some(program), address, admin }
     }
 
@@ -60,6 +73,37 @@ impl Hub {
     pub fn stop(&mut self) -> Finished {
         let program = self.program.take().expect("the hub runs until it is stopped");
         program.terminate()
+    }
+
+    /// Ends it at once (SIGKILL) and waits until it is gone.
+    #[track_caller]
+    pub fn kill(&mut self) -> Finished {
+        let program = self.program.take().expect("the hub runs until it is stopped");
+        program.kill()
+    }
+
+    /// Starts it again and ends it at once (SIGKILL) when it has written so many lines to its log, which is before it
+    /// listens if they are few.
+    #[track_caller]
+    pub fn start_and_kill(&mut self, log_lines: usize) -> Finished {
+        assert!(self.program.is_none(), "stop the hub before it starts again");
+        let program = start_program(&self.arguments, &self.address.to_string());
+        program.wait_for_stderr(&format!("{log_lines} lines of the log"), |stderr| {
+            let lines = stderr.split(|&byte| byte == b'\n').count() - 1;
+            (lines >= log_lines).then_some(())
+        });
+        program.kill()
+    }
+
+    /// Waits for a line of its log in which all of these words stand, and gives that line.
+    #[track_caller]
+    pub fn wait_for_log(&self, words: &[&str]) -> String {
+        let program = self.program.as_ref().expect("a hub that does not run logs nothing");
+        program.wait_for_stderr(&format!("a line of the log with {words:?}"), |stderr| {
+            let text = String::from_utf8_lossy(stderr);
+            let line = text.lines().find(|line| words.iter().all(|word| line.contains(word)))?;
+            Some(line.to_owned())
+        })
     }
 
     /// Starts it again on the port it had.
@@ -108,13 +152,21 @@ fn published_id(response: &Response) -> String {
     answer["id"].as_str().unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
 }
 
+#[track_caller]
+fn start_program(arguments: &[String], listen: &str) -> Program {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Program::start(tidings(&words).args(["--listen", listen]))
+}
+
 /// Starts the program and reads where it listens: plain, and admin if the arguments ask for it.
 #[track_caller]
 fn run(arguments: &[String], listen: &str) -> (Program, SocketAddr, Option<SocketAddr>) {
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let program = Program::start(tidings(&words).args(["--listen", listen]));
+    let program = start_program(arguments, listen);
     let address = wait_for_address(&program, "listening on http://");
-    let admin = words.contains(&"--admin-listen").then(|| wait_for_address(&program, "admin listening on http://"));
+    let admin = arguments
+        .iter()
+        .any(|word| word == "--admin-listen")
+        .then(|| wait_for_address(&program, "admin listening on http://"));
     (program, address, admin)
 }
 

@@ -8,9 +8,13 @@
 
 mod browser;
 mod clients;
+mod crash;
+mod data;
+mod full_disk;
 mod http;
 mod hub;
 mod place;
+mod port;
 mod program;
 mod raw;
 
@@ -18,6 +22,9 @@ use std::time::Duration;
 
 pub use browser::Browser;
 pub use clients::{Follower, Seen, curl};
+pub use crash::{CrashFault, CrashPlan, CrashReport, Durability, Retention, survive_crashes};
+pub use data::{find_in_logs, logs, newest_log};
+pub use full_disk::SmallDisk;
 pub use http::{Response, request};
 pub use hub::{Hub, tidings};
 pub use place::artifact;

@@ -1,6 +1,6 @@
 //! A child process whose output is read while it runs, so that tests can wait for what it prints.
 //!
-//! Ends only its own child: by SIGTERM when asked, by SIGKILL when dropped while it still runs.
+//! Ends only its own child: by SIGTERM or SIGKILL when asked, by SIGKILL when dropped while it still runs.
 
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -71,23 +71,8 @@ impl Program {
     ///
     /// `what` completes "waited for …" when the deadline passes or the program ends before.
     #[track_caller]
-    pub fn wait_for_stdout<T>(&self, what: &str, mut find: impl FnMut(&[u8]) -> Option<T>) -> T {
-        let deadline = Instant::now() + DEADLINE;
-        let mut said = self.output.lock();
-        loop {
-            if let Some(found) = find(&said.stdout) {
-                return found;
-            }
-            let fault = match deadline.checked_duration_since(Instant::now()) {
-                _ if said.ended == 2 => "it ended",
-                None => "the deadline passed",
-                Some(left) => {
-                    said = self.output.wait(said, left);
-                    continue;
-                }
-            };
-            panic!("{}: waited for {what}, but {fault}\n{}", self.name, said.shown());
-        }
+    pub fn wait_for_stdout<T>(&self, what: &str, find: impl FnMut(&[u8]) -> Option<T>) -> T {
+        self.wait_for_said(what, |said| &said.stdout, find)
     }
 
     /// Waits for a line of stdout for which `find` finds something, and gives that.
@@ -97,6 +82,14 @@ impl Program {
             let text = String::from_utf8_lossy(stdout);
             text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).find_map(&mut find)
         })
+    }
+
+    /// Waits until `find` finds what it looks for in all of stderr so far, and gives that.
+    ///
+    /// `what` completes "waited for …" when the deadline passes or the program ends before.
+    #[track_caller]
+    pub fn wait_for_stderr<T>(&self, what: &str, find: impl FnMut(&[u8]) -> Option<T>) -> T {
+        self.wait_for_said(what, |said| &said.stderr, find)
     }
 
     /// Writes all of `input` to its standard input and ends that.
@@ -124,6 +117,33 @@ impl Program {
         let status = self.child.wait().expect("nobody else waits for this child");
         self.is_reaped = true;
         Finished { code: status.code(), stdout, stderr }
+    }
+
+    /// Ends it at once (SIGKILL): it learns nothing of it and tidies nothing up.
+    #[track_caller]
+    pub fn kill(mut self) -> Finished {
+        self.child.kill().unwrap_or_else(|error| panic!("{}: it cannot be killed: {error}", self.name));
+        self.finish()
+    }
+
+    #[track_caller]
+    fn wait_for_said<T>(&self, what: &str, pipe: fn(&Said) -> &Vec<u8>, mut find: impl FnMut(&[u8]) -> Option<T>) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        let mut said = self.output.lock();
+        loop {
+            if let Some(found) = find(pipe(&said)) {
+                return found;
+            }
+            let fault = match deadline.checked_duration_since(Instant::now()) {
+                _ if said.ended == 2 => "it ended",
+                None => "the deadline passed",
+                Some(left) => {
+                    said = self.output.wait(said, left);
+                    continue;
+                }
+            };
+            panic!("{}: waited for {what}, but {fault}\n{}", self.name, said.shown());
+        }
     }
 
     /// Asks it to end (SIGTERM) and waits until it has.

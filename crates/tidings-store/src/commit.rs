@@ -113,7 +113,7 @@ impl Committer {
             Some(Request::Close { answer }) => {
                 shared.queue.close();
                 self.finish();
-                drop(answer.send(()));
+                let _ = answer.send(()); // nobody may wait any more
             }
             Some(append @ Request::Append { .. }) => requests.push_front(append),
             None => {}
@@ -260,6 +260,14 @@ impl Committer {
 
     /// Writes frames, as durable as configured. After an error none of them is there.
     fn write(&mut self, frames: &mut [u8], records: &[Arc<Record>]) -> Result<(), EngineError> {
+        let written = self.try_to_write(frames, records);
+        if written.is_err() {
+            self.shared.keeper.wake(); // it looks for room from now on
+        }
+        written
+    }
+
+    fn try_to_write(&mut self, frames: &mut [u8], records: &[Arc<Record>]) -> Result<(), EngineError> {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
         self.shared.keeper.wait_until_sealed(&self.shared)?;
         if let Some(reserve) = &mut self.reserve {

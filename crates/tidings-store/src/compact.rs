@@ -101,6 +101,6 @@ pub(crate) fn rewrite_segment(shared: &Shared, segment: &Arc<Sealed>, dead: &Dea
     let after = fresh.as_ref().map_or(0, |fresh| fresh.summary().log_bytes);
     tracing::debug!(log = %segment.log().display(), before = before.log_bytes, after, "a log file was written anew");
     let gone = dead.bytes.get(&before.begins_at).copied().unwrap_or_default();
-    shared.state_mut().segments.replace(before.begins_at, fresh.map(Arc::new), gone);
+    shared.state_mut().segments.replace(before.begins_at, fresh.map(Arc::new).as_ref(), gone);
     Ok(())
 }

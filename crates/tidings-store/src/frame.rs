@@ -360,7 +360,9 @@ mod tests {
     fn frames_are_stamped_one_by_one_and_belong_to_one_file() {
         let frames = [frame(), Frame { sequence: Sequence(43), data: String::new(), ..frame() }];
         let mut bytes = Vec::new();
-        frames.iter().for_each(|frame| frame.encode(&mut bytes));
+        for frame in &frames {
+            frame.encode(&mut bytes);
+        }
         stamp(&mut bytes, SALT);
         assert_eq!(bytes, [encoded(&frames[0]), encoded(&frames[1])].concat());
         assert_eq!(decode(&bytes, SALT + 1), Decoded::Damaged, "that of another file");

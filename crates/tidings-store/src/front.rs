@@ -63,13 +63,12 @@ pub(crate) fn read_front(segments: &[Arc<Sealed>], place: Sequence) -> Result<Ve
     let mut topics: HashMap<u32, Topic> = HashMap::new();
     let mut front = Vec::new();
     for entry in segment.entries(from..to)? {
-        let topic = match topics.get(&entry.topic) {
-            Some(topic) => topic.clone(),
-            None => {
-                let topic = segment.topic_numbered(entry.topic)?.topic;
-                topics.insert(entry.topic, topic.clone());
-                topic
-            }
+        let topic = if let Some(topic) = topics.get(&entry.topic) {
+            topic.clone()
+        } else {
+            let topic = segment.topic_numbered(entry.topic)?.topic;
+            topics.insert(entry.topic, topic.clone());
+            topic
         };
         front.push(FrontEntry {
             sequence: entry.sequence,

@@ -141,7 +141,8 @@ fn sync(shared: &Shared) {
 fn look_for_room(shared: &Shared) {
     if shared.health.lacks_room() {
         let probe = shared.layout.root().join("room.probe");
-        let has_room = std::fs::write(&probe, [0; 64 * 1024]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
+        let has_room =
+            std::fs::write(&probe, vec![0; 64 * 1024]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
         drop(std::fs::remove_file(&probe)); // it is not there where it could not be made
         if has_room.is_ok() {
             shared.health.is_well();

@@ -77,12 +77,12 @@ impl Lost {
         if is_damage {
             recount(shared, sealed)?;
         }
-        begin_anew(shared, log, through)
+        begin_anew(shared, &log, through)
     }
 }
 
 /// Seals the log file that was written last, and begins one for what comes after `tail`.
-pub(crate) fn begin_anew(shared: &Shared, full: ActiveLog, tail: Sequence) -> Result<ActiveLog, OpenError> {
+pub(crate) fn begin_anew(shared: &Shared, full: &ActiveLog, tail: Sequence) -> Result<ActiveLog, OpenError> {
     full.finish().map_err(OpenError::io("cannot write to", full.path()))?;
     let path = full.path().to_owned();
     if full.is_empty() {
@@ -94,14 +94,18 @@ pub(crate) fn begin_anew(shared: &Shared, full: ActiveLog, tail: Sequence) -> Re
     }
     shared.state_mut().recent = Recent::after(tail);
     shared.set_tail(tail);
-    // Before the new file: once that is there, nothing else tells that there is a hole before it.
-    let checkpoint = Checkpoint::of(&shared.state(), shared.epoch);
-    let path = shared.layout.checkpoint();
-    checkpoint.write(&path).map_err(OpenError::io("cannot write", &path))?;
+    write_checkpoint(shared)?; // once the new file is there, nothing else tells that there is a hole before it
     let log = create_log(&shared.layout, shared.epoch, tail.next(), &shared.options)?;
     shared.state_mut().segments.begin(log.path().to_owned(), tail.next());
     shared.set_active_file(Arc::clone(log.file()));
     Ok(log)
+}
+
+/// Tells on disk what is known now.
+pub(crate) fn write_checkpoint(shared: &Shared) -> Result<(), OpenError> {
+    let checkpoint = Checkpoint::of(&shared.state(), shared.epoch);
+    let path = shared.layout.checkpoint();
+    checkpoint.write(&path).map_err(OpenError::io("cannot write", &path))
 }
 
 /// A log file without frames.

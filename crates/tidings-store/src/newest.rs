@@ -8,15 +8,15 @@ use tidings_core::{Epoch, Sequence};
 use crate::aside;
 use crate::frame::Frame;
 use crate::header::SegmentHeader;
-use crate::layout::{self, Layout};
+use crate::layout::Layout;
 use crate::log::ActiveLog;
 use crate::options::{OpenError, StoreOptions};
-use crate::segment::{self, LogScan, ScanEnd, SegmentError, Step};
+use crate::segment::{LogScan, ScanEnd, SegmentError, Step};
 
 /// What the file held.
 #[derive(Debug)]
 pub(crate) struct Newest {
-    path: PathBuf,
+    pub path: PathBuf,
     pub header: SegmentHeader,
     /// Its good frames, one after the other. After damage: those behind it.
     pub frames: Vec<Frame>,
@@ -71,29 +71,24 @@ impl Newest {
         self.frames.first().map_or(self.header.first, |first| first.sequence).previous()
     }
 
-    /// The file, to be written on. Where it is damaged, its good frames stand in a file of their own then.
+    /// The file, to be written on. Where it is damaged, its good frames stand in a file of their own then, and it is to be
+    /// put aside once a checkpoint tells of that.
     pub(crate) fn reopen(&self, layout: &Layout, options: &StoreOptions) -> Result<ActiveLog, OpenError> {
-        if self.damaged_through.is_some() || self.has_lost_end {
+        let first = self.begins_after().next();
+        let is_written_over = self.damaged_through.is_some() && layout.log(first) == self.path;
+        if is_written_over || self.damaged_through.is_none() && self.has_lost_end {
             aside::copy(layout, &self.path).map_err(OpenError::io("cannot put aside", &self.path))?;
         }
         if self.damaged_through.is_none() {
             return ActiveLog::resume(&self.path, self.header.salt, self.len, options.segment_bytes)
                 .map_err(OpenError::io("cannot write to", &self.path));
         }
-        let first = self.begins_after().next();
         let mut frames = Vec::new();
         for frame in &self.frames {
             Frame { unsynced_bytes: frames.len() as u64, ..frame.clone() }.encode(&mut frames);
         }
-        let log = ActiveLog::create_with(layout, self.header.epoch, first, options.segment_bytes, &mut frames)
-            .map_err(OpenError::io("cannot write", layout.log(first)))?;
-        // The new one is safe. A crash before this leaves a damaged file before it, which is then put aside.
-        if log.path() != self.path {
-            drop(fs::remove_file(segment::index_path(&self.path))); // it may not be there
-            let removed = fs::remove_file(&self.path).and_then(|()| layout::sync_directory(&self.path));
-            removed.map_err(OpenError::io("cannot remove", &self.path))?;
-        }
-        Ok(log)
+        ActiveLog::create_with(layout, self.header.epoch, first, options.segment_bytes, &mut frames)
+            .map_err(OpenError::io("cannot write", layout.log(first)))
     }
 
     fn take(&mut self, frame: Frame) {

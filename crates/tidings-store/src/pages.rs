@@ -8,7 +8,7 @@ use tidings_core::{EngineError, Kind, Page, Read, ReadRequest, Record, Sequence}
 use tidings_topic::SelectorSet;
 
 use crate::segment::{Entry, Sealed, SegmentError};
-use crate::shared::Shared;
+use crate::shared::{Shared, cannot_read};
 use crate::state::State;
 
 /// Entries of an index looked at together, where there are patterns.
@@ -84,7 +84,7 @@ fn on_error(
     if segment.summary().last <= shared.state().retained_after {
         return Ok(Read::Expired);
     }
-    Err(shared.cannot_read(error))
+    Err(cannot_read(error))
 }
 
 /// The indices of these topics' records from one on, in order, and enough of them for a page.

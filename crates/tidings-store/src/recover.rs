@@ -15,7 +15,7 @@ use crate::frame::{Frame, StoredKey};
 use crate::header::{FORMAT_VERSION, SegmentHeader};
 use crate::layout::Layout;
 use crate::lock::DirectoryLock;
-use crate::lost::{Lost, create_log, recount};
+use crate::lost::{Lost, create_log, recount, write_checkpoint};
 use crate::newest::Newest;
 use crate::options::{Durability, OpenError, StoreOptions};
 use crate::reserve::{self, Reserve};
@@ -40,7 +40,7 @@ pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer),
         _ => (&*logs, None),
     };
     let mut sealed = Vec::new();
-    let (mut damaged_through, mut has_lost_end) = (Sequence::ZERO, false);
+    let (mut damaged_logs, mut damaged_through, mut has_lost_end) = (Vec::new(), Sequence::ZERO, false);
     for (nth, log) in full.iter().enumerate() {
         match open_full(log, epoch, &options) {
             Ok(Some(segment)) => sealed.push(Arc::new(segment)),
@@ -48,11 +48,13 @@ pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer),
             Err(error @ SegmentError::Damaged { .. }) => {
                 // Its frames cannot be told from what is missing, so nothing before the next file is replayed.
                 tracing::error!(%error, "a log file is damaged: the history begins after it");
-                match logs.get(nth + 1).and_then(|next| header_of(next).ok()) {
-                    Some(next) => damaged_through = next.first.previous(),
-                    None => has_lost_end = true,
+                if let Some(next) = logs.get(nth + 1).and_then(|next| header_of(next).ok()) {
+                    damaged_through = next.first.previous();
+                    damaged_logs.push(log.clone());
+                } else {
+                    has_lost_end = true;
+                    put_aside(&layout, log)?; // a log that is begun may have its name
                 }
-                aside::put(&layout, log).map_err(OpenError::io("cannot put aside", log))?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -82,6 +84,7 @@ pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer),
         None => create_log(&layout, epoch, recent_start.next(), &options)?,
     };
     state.segments.begin(log.path().to_owned(), recent_start.next());
+    damaged_logs.extend(newest.as_ref().map(|newest| newest.path.clone()).filter(|path| path != log.path()));
     let shared = Shared::new(options, layout, epoch, state, Arc::clone(log.file()), lock);
     restore_bounded(&shared, &sealed, applied_through)?;
     for segment in sealed.iter().filter(|segment| segment.summary().last > applied_through) {
@@ -95,6 +98,8 @@ pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer),
 
     if damaged_through > Sequence::ZERO {
         recount(&shared, &sealed)?;
+        write_checkpoint(&shared)?; // once the damaged files are gone, nothing else tells of the damage
+        damaged_logs.iter().try_for_each(|log| put_aside(&shared.layout, log))?;
     }
     let log = Lost::find(&shared, safe_through, has_lost_end).pass_over(&shared, log, &sealed)?;
     let reserve = begin_reserve(&shared)?;
@@ -157,6 +162,10 @@ fn open_full(log: &Path, epoch: Epoch, options: &StoreOptions) -> Result<Option<
         }
         Err(error) => Err(error),
     }
+}
+
+fn put_aside(layout: &Layout, log: &Path) -> Result<(), OpenError> {
+    aside::put(layout, log).map_err(OpenError::io("cannot put aside", log))
 }
 
 /// The state as the checkpoint has it; else as new, with all that is before the first log file gone.

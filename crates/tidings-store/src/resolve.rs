@@ -13,7 +13,7 @@ use tidings_core::{
 use tidings_topic::{SelectorSet, Topic};
 
 use crate::segment::{Entry, Sealed, SegmentError};
-use crate::shared::Shared;
+use crate::shared::{Shared, cannot_read};
 use crate::state::State;
 
 /// Milliseconds since 1970 have this many digits, from the year 2001 to far beyond any clock.
@@ -84,8 +84,8 @@ fn reset(
     // A verdict names no event that this reader may not see.
     let walk = Walk { shared, selectors: &request.selectors, grants: &request.grants, now };
     let position = |sequence| Position { epoch: shared.epoch, sequence };
-    let oldest = walk.forwards().map_err(|error| shared.cannot_read(&error))?;
-    let latest = walk.backwards(1).map_err(|error| shared.cannot_read(&error))?;
+    let oldest = walk.forwards().map_err(|error| cannot_read(&error))?;
+    let latest = walk.backwards(1).map_err(|error| cannot_read(&error))?;
     let reset = Reset {
         requested: Arc::clone(requested),
         reason,
@@ -126,7 +126,7 @@ fn since(
         return Ok(Ok(place_in_memory));
     };
     let found = segment.position_at_or_after(at).and_then(|index| segment.entries(index..index + 1));
-    let first = found.map_err(|error| shared.cannot_read(&error))?;
+    let first = found.map_err(|error| cannot_read(&error))?;
     let place = first.first().map_or(segment.summary().last, |entry| entry.sequence.previous());
     Ok(Ok(place.max(shared.state().retained_after)))
 }
@@ -137,7 +137,7 @@ fn last(shared: &Shared, request: &ResumeRequest, count: u64, now: Timestamp) ->
         return Ok(shared.tail());
     }
     let walk = Walk { shared, selectors: &request.selectors, grants: &request.grants, now };
-    let first = walk.backwards(count).map_err(|error| shared.cannot_read(&error))?;
+    let first = walk.backwards(count).map_err(|error| cannot_read(&error))?;
     let state = shared.state();
     let trimmed = state.trimmed_by_hub(&request.selectors);
     Ok(first.map_or_else(|| state.earliest(&request.selectors), |first| first.previous().max(trimmed)))

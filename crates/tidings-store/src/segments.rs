@@ -41,7 +41,7 @@ impl Segments {
     pub(crate) fn sealed_through(&self) -> Sequence {
         match self.open.first() {
             Some((_, first)) => first.previous(),
-            None => self.sealed.last().map_or(Sequence::ZERO, |sealed| sealed.summary().last),
+            None => self.sealed.last().map_or(Sequence::ZERO, |sealed| sealed.summary().ends_at),
         }
     }
 
@@ -91,9 +91,9 @@ impl Segments {
 
     /// Puts `fresh` in the place of the segment that begins where it does; `None`: nothing was left of it. Of its dropped
     /// records, those that count for `gone` are gone, or will never be.
-    pub(crate) fn replace(&mut self, begins_at: Sequence, fresh: Option<Arc<Sealed>>, gone: u64) {
+    pub(crate) fn replace(&mut self, begins_at: Sequence, fresh: Option<&Arc<Sealed>>, gone: u64) {
         let is_it = |sealed: &&Arc<Sealed>| sealed.summary().begins_at == begins_at;
-        let replaced = |sealed: &Arc<Sealed>| if is_it(&sealed) { fresh.clone() } else { Some(Arc::clone(sealed)) };
+        let replaced = |sealed: &Arc<Sealed>| if is_it(&sealed) { fresh.cloned() } else { Some(Arc::clone(sealed)) };
         self.sealed = self.sealed.iter().filter_map(replaced).collect();
         self.forget_dead(begins_at, gone);
     }

@@ -241,7 +241,7 @@ impl Shared {
             (state.sealed(), floor, state.ended.contains(topic))
         };
         for segment in segments.iter().filter(|segment| segment.summary().last > floor) {
-            let weight = weigh_in(segment, topic, floor, through).map_err(|error| self.cannot_read(&error))?;
+            let weight = weigh_in(segment, topic, floor, through).map_err(|error| cannot_read(&error))?;
             weights.extend(weight.map(|weight| (segment.summary().begins_at, weight)));
         }
         Ok((has_end || !weights.is_empty()).then_some(weights))
@@ -254,7 +254,7 @@ impl Shared {
             match self.find_id_in(segment, raw) {
                 Ok(None) => {}
                 Ok(found) => return Ok(found),
-                Err(error) => return Err(self.cannot_read(&error)),
+                Err(error) => return Err(cannot_read(&error)),
             }
         }
         Ok(None)
@@ -278,12 +278,6 @@ impl Shared {
         Ok(None)
     }
 
-    /// A disk could not be read. It stays so until somebody looks at it; what is in memory goes on.
-    pub(crate) fn cannot_read(&self, error: &SegmentError) -> EngineError {
-        tracing::error!(%error, "a part of the history cannot be read; `tidings data verify` says more");
-        EngineError::Failed { cause: error.to_string().into() }
-    }
-
     /// The frame of an entry is not as it was written: nothing of its topic up to it is replayed from now on.
     pub(crate) fn on_damaged_frame(&self, segment: &Sealed, entry: &Entry, error: &SegmentError) {
         let topic = match segment.topic_numbered(entry.topic) {
@@ -294,6 +288,12 @@ impl Shared {
         let weight = self.weigh(&topic, entry.sequence).ok().flatten().unwrap_or_default();
         self.state_mut().drop_damaged(&topic, entry.sequence, entry.committed_at, &weight);
     }
+}
+
+/// A disk could not be read. It stays so until somebody looks at it; what is in memory goes on.
+pub(crate) fn cannot_read(error: &SegmentError) -> EngineError {
+    tracing::error!(%error, "a part of the history cannot be read; `tidings data verify` says more");
+    EngineError::Failed { cause: error.to_string().into() }
 }
 
 /// What the records of a topic after `floor` and up to `through` count for in one segment; `None` when there are none.

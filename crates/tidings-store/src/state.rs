@@ -236,10 +236,8 @@ impl State {
         if !self.is_dropped(topic, *sequence) {
             self.events -= u64::from(*kind == Kind::Event).min(self.events);
             self.bounded.on_trimmed(topic, *sequence);
-            if *kind == Kind::Event {
-                if entry.expires_at.is_none_or(|at| at > now) {
-                    self.marks.event_trimmed(topic, Mark { sequence: *sequence, at: entry.committed_at });
-                }
+            if *kind == Kind::Event && entry.expires_at.is_none_or(|at| at > now) {
+                self.marks.event_trimmed(topic, Mark { sequence: *sequence, at: entry.committed_at });
             }
             self.recent.retire(*sequence);
         }

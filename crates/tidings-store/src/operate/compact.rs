@@ -102,7 +102,7 @@ fn seal_newest(shared: &Shared, committer: Committer) -> Result<Committer, OpenE
         return Ok(committer);
     }
     let Committer { shared, log, reserve } = committer;
-    let log = begin_anew(&shared, log, shared.tail())?;
+    let log = begin_anew(&shared, &log, shared.tail())?;
     Ok(Committer { shared, log, reserve })
 }
 

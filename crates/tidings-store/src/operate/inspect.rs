@@ -41,7 +41,7 @@ pub struct Inspection {
     pub largest: Vec<TopicSize>,
     /// Topics that have ended.
     pub ended_topics: usize,
-    /// What could not be read. There may be more: see [`super::verify`].
+    /// What could not be read. There may be more: see [`super::verify()`].
     pub damage: Vec<Damage>,
 }
 
@@ -50,7 +50,7 @@ pub struct Inspection {
 pub struct Amount {
     /// Events.
     pub events: u64,
-    /// What they count for against [`HistoryLimits::bytes_max`], with the ends of topics. Unit: bytes.
+    /// What they count for against [`tidings_core::HistoryLimits::bytes_max`], with the ends of topics. Unit: bytes.
     pub bytes: u64,
 }
 

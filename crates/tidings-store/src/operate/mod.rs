@@ -1,6 +1,6 @@
 //! What an operator asks of a data directory that no hub has open.
 //!
-//! Here: [`inspect`] (what is in it), [`verify`] (what is wrong with it) and [`compact`] (nothing in it that is not
+//! Here: [`inspect()`] (what is in it), [`verify()`] (what is wrong with it) and [`compact()`] (nothing in it that is not
 //! replayed). The first two change nothing. All work on a damaged directory, for that is when they are needed, and all
 //! refuse one that a hub has open. Printing is not here.
 

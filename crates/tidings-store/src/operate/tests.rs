@@ -185,6 +185,25 @@ fn a_torn_end_is_told_and_is_no_damage() {
 }
 
 #[test]
+fn a_group_that_was_not_synced_whole_is_a_torn_end_too() {
+    let world = World::new();
+    let mut frames = [event(1, "a", "one"), event(2, "a", "two"), event(3, "a", "three")];
+    let mut second = Vec::new();
+    frames[1].encode(&mut second);
+    frames[2].unsynced_bytes = second.len() as u64;
+    let log = world.write(&frames, 500);
+    let mut bytes = fs::read(&log).expect("a file");
+    let two = bytes.windows(3).position(|bytes| bytes == b"two").expect("it is there");
+    bytes[two] ^= 1;
+    fs::write(&log, bytes).expect("a file in a temporary directory");
+    let Verification { damage, torn_tail, events, .. } = world.verify();
+    assert_eq!((damage, events), (Vec::new(), 1));
+    assert_eq!(torn_tail.map(|torn| torn.file), Some(log.clone()));
+    let inspection = inspect(world.dir.path(), 1).expect("it can be read");
+    assert_eq!((inspection.kept.events, inspection.damage), (1, Vec::new()));
+}
+
+#[test]
 fn an_index_that_says_something_else_than_its_log_is_found() {
     let world = World::new();
     let log = world.seal(&[event(1, "a", "one"), event(2, "b", "two")]);

@@ -106,7 +106,8 @@ impl Line {
                 format!("the file begins at {first}, and the one before it ends at {}", self.last),
             );
         }
-        self.last = self.last.max(header.first.previous()).max(checked.range.map_or(Sequence::ZERO, |(_, last)| last));
+        let ends = [Some(header.first.previous()), header.ends_at, checked.range.map(|(_, last)| last)];
+        self.last = ends.into_iter().flatten().fold(self.last, Sequence::max);
     }
 
     fn check_checkpoint(&self, path: &Path, verification: &mut Verification) -> Result<(), OpenError> {

@@ -193,10 +193,9 @@ impl LogScan {
             let Some((at, frame, taken)) = found.or_else(|| (from..written).find_map(|at| search.frame_at(rest, at)))
             else {
                 let is_all_seen = search.bytes_left > 0;
-                return Ok(match is_all_seen {
-                    true => ScanEnd::Torn { offset, bytes: written as u64 },
-                    false => ScanEnd::Damaged { offset, next_good: None },
-                });
+                let (torn, unknown) =
+                    (ScanEnd::Torn { offset, bytes: written as u64 }, ScanEnd::Damaged { offset, next_good: None });
+                return Ok(if is_all_seen { torn } else { unknown });
             };
             let good = *next_good.get_or_insert(NextGood { offset: offset + at as u64, sequence: frame.sequence });
             if (offset + at as u64).saturating_sub(frame.unsynced_bytes) > offset {

@@ -8,9 +8,12 @@ use tempfile::TempDir;
 use tidings_core::{Engine, EngineUsage, Reset, Resolution, ResumeFrom, Sequence};
 use tidings_wire::EventId;
 
-use super::{NOW, World, copy_tree, publication, publish, publish_together, read_all, resume, resume_after, scan, topic, wait};
+use super::{
+    NOW, World, copy_tree, publication, publish, publish_together, read_all, resume, resume_after, scan, topic, wait,
+};
 use crate::operate::{Compaction, Damage, Verification, compact, inspect, verify};
 use crate::options::OpenError;
+use crate::recover::recover;
 use crate::{Durability, Store};
 
 /// What somebody does to a history.
@@ -65,10 +68,12 @@ fn world(events_max: Option<u64>) -> World {
 #[derive(Debug, PartialEq)]
 struct Answers {
     usage: EngineUsage,
-    pages: Vec<Option<Vec<(u64, String)>>>,
+    pages: Vec<Option<Events>>,
     /// With the events that come after, for places without events between them are one and the same.
-    resolutions: Vec<(Option<Reset>, bool, Option<Vec<(u64, String)>>)>,
+    resolutions: Vec<(Option<Reset>, bool, Option<Events>)>,
 }
+
+type Events = Vec<(u64, String)>;
 
 fn ask(store: &Store) -> Answers {
     let tail = store.tail().0;
@@ -170,6 +175,26 @@ fn what_is_dead_is_freed_also_in_the_file_that_was_written_last() {
     assert_eq!(store.tail(), Sequence(53), "the deletion has a place too");
 }
 
+/// The checkpoint counts what was dead in a file as it was; once that is written anew, it would count for ever.
+#[test]
+fn what_was_dead_in_a_file_that_was_written_anew_counts_no_more_after_a_crash() {
+    let before = world(None);
+    let store = before.open();
+    publish(&store, (0..50).map(|nth| publication(if nth % 3 == 0 { "a" } else { "b" }, "x".repeat(100))));
+    wait(store.delete(topic("a"), NOW)).expect("there is room");
+    drop(store);
+    let after = before.copy();
+    compact(after.directory.path(), |_, _| {}).expect("it can be read");
+    let crashed = crashed_before_the_checkpoint(&before, &after);
+    let dead_in = |world: &World| {
+        let (shared, _) = recover(world.options.clone()).expect("it can be opened");
+        let state = shared.state();
+        state.segments.dead().map(|dead| dead.bytes).sum::<u64>()
+    };
+    assert!(dead_in(&before) > 0, "else nothing is tested");
+    assert_eq!((dead_in(&crashed), dead_in(&after)), (0, 0));
+}
+
 #[test]
 fn a_damaged_file_stays_as_it_is_and_the_others_are_compacted() {
     let world = world(None);
@@ -184,7 +209,8 @@ fn a_damaged_file_stays_as_it_is_and_the_others_are_compacted() {
     let mut bytes = fs::read(&log).expect("it is there");
     bytes[usize::try_from(kept.offset).expect("small") + 20] ^= 1;
     fs::write(&log, &bytes).expect("there is room");
-    let Compaction { damage, rewritten, .. } = compact(world.directory.path(), |_, _| {}).expect("the rest can be read");
+    let Compaction { damage, rewritten, .. } =
+        compact(world.directory.path(), |_, _| {}).expect("the rest can be read");
     let [Damage { file, offset, .. }] = &*damage else { panic!("{damage:?}") };
     assert_eq!((file, *offset, rewritten), (&log, kept.offset, world.logs().len() - 2), "but for it and the newest");
     assert_eq!(fs::read(&log).expect("it is there"), bytes);

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `power_loss.rs` | any pages that were not synced are lost |
 //! | `damage.rs` | pages that were synced are lost |
+//! | `accounts.rs` | what is counted |
 //! | `compacting.rs` | log files are written anew, and a crash comes between |
 
+mod accounts;
 mod compacting;
 mod damage;
 mod power_loss;
@@ -25,6 +27,7 @@ use tidings_core::{
 };
 use tidings_topic::{Selector, SelectorSet, Topic};
 
+use crate::recover::recover;
 use crate::segment::{LogScan, Scanned, Step, list_logs};
 use crate::{Durability, Store, StoreOptions};
 
@@ -43,12 +46,17 @@ impl World {
         options.durability = durability;
         options.new_epoch = Some(Epoch::from_unix_micros(1_795_464_000_000_000));
         options.boot_id = Some("the first boot".to_owned());
-        options.segment_bytes = MIB;
+        options.segment_bytes = 4 * MIB; // more than any of the tests writes, so the keeper has nothing to do
         Self { directory, options }
     }
 
     fn open(&self) -> Store {
         Store::open(self.options.clone()).expect("it can be opened")
+    }
+
+    /// A start, and the end of the process right after it.
+    fn open_and_kill(&self) {
+        drop(recover(self.options.clone()).expect("it can be opened"));
     }
 
     /// What stands on disk now, as it would if the process ended: nobody writes meanwhile.

@@ -32,7 +32,8 @@ fn lose_pages(world: &World, synced: u64, fate: u128) {
 
 /// Events of all sizes, each of its own.
 fn events(sizes: &[usize], mark: &str) -> Vec<(String, String)> {
-    let event = |(nth, size): (usize, &usize)| (format!("t/{}", nth % 3), format!("{mark} {nth} {}", "x".repeat(*size)));
+    let event =
+        |(nth, size): (usize, &usize)| (format!("t/{}", nth % 3), format!("{mark} {nth} {}", "x".repeat(*size)));
     sizes.iter().enumerate().map(event).collect()
 }
 

@@ -114,6 +114,50 @@ fn a_page_that_was_lost_is_damage_if_anything_good_comes_after_it() {
     assert_eq!(walk(&path, &bytes), (vec![1000], ScanEnd::Damaged { offset: places[1], next_good }));
 }
 
+/// A log of three groups of two frames each, the second and third not synced when the third was written; the places where
+/// the frames begin, and where the last ends.
+fn groups(dir: &TempDir) -> (PathBuf, Vec<u8>, Vec<usize>) {
+    let mut frames: Vec<Frame> = (1000..1006).map(|at| event(at, "a", &"x".repeat(300))).collect();
+    let mut offsets = Vec::new();
+    // How long a number is depends on how large it is, and it on where the frame begins: two rounds settle that.
+    for _ in 0..3 {
+        offsets = write_log(dir.path(), &frames, 0).1;
+        for (nth, frame) in frames.iter_mut().enumerate() {
+            let safe = if nth < 2 { offsets[0] } else { offsets[2] };
+            frame.unsynced_bytes = (offsets[nth] - safe) as u64;
+        }
+    }
+    let (path, last) = write_log(dir.path(), &frames, 5000);
+    assert_eq!(last, offsets);
+    let bytes = fs::read(&path).expect("it was written");
+    (path, bytes, offsets)
+}
+
+#[test]
+fn a_page_that_was_not_synced_is_a_torn_end_also_if_good_ones_come_after_it() {
+    let dir = TempDir::new().expect("a temporary directory");
+    let (path, bytes, offsets) = groups(&dir);
+    for lost in 0..6 {
+        let end = offsets.get(lost + 1).copied().unwrap_or(bytes.len() - 5000);
+        for hole in [offsets[lost]..end, offsets[lost]..offsets[lost] + 8, offsets[lost] + 100..end] {
+            let mut torn = bytes.clone();
+            torn[hole.clone()].fill(0);
+            let (sequences, end) = walk(&path, &torn);
+            assert_eq!(sequences.len(), lost, "{hole:?}");
+            let offset = offsets[lost] as u64;
+            if lost < 2 {
+                // The third group was written when the first was safe.
+                let next = NextGood { offset: offsets[lost + 1] as u64, sequence: Sequence(1001 + lost as u64) };
+                assert_eq!(end, ScanEnd::Damaged { offset, next_good: Some(next) }, "{hole:?}");
+            } else if lost == 5 && hole.start == offsets[lost] && hole.len() > 8 {
+                assert_eq!(end, ScanEnd::Clean { offset }, "nothing is left of the last one");
+            } else {
+                assert!(matches!(end, ScanEnd::Torn { offset: at, .. } if at == offset), "{hole:?}: {end:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_whole_frame_that_goes_back_is_damage() {
     let dir = TempDir::new().expect("a temporary directory");
@@ -154,6 +198,26 @@ fn a_frame_within_the_data_of_a_damaged_one_is_passed_over() {
     bytes[offsets[0] + 30] ^= 1;
     let next_good = Some(NextGood { offset: offsets[1] as u64, sequence: Sequence(0x0502) });
     assert_eq!(walk(&path, &bytes), (vec![], ScanEnd::Damaged { offset: offsets[0] as u64, next_good }));
+}
+
+#[test]
+fn a_whole_frame_within_the_data_of_an_event_is_none_without_the_salt_of_the_file() {
+    let dir = TempDir::new().expect("a temporary directory");
+    let within = |salt| {
+        let mut within = Vec::new();
+        event(0x0501, "a", "never published").encode(&mut within);
+        stamp(&mut within, salt);
+        within
+    };
+    for (salt, is_taken) in [(head().salt, true), (0, false), (!head().salt, false)] {
+        // Nothing tells where the damaged frame ends.
+        let (path, offsets) = write_log(dir.path(), &[event(1000, "a", &"x".repeat(500))], 0);
+        let mut bytes = fs::read(&path).expect("it was written");
+        bytes[offsets[0]..offsets[0] + 8].fill(0);
+        bytes[offsets[0] + 100..][..within(salt).len()].copy_from_slice(&within(salt));
+        let (_, end) = walk(&path, &bytes);
+        assert_eq!(matches!(end, ScanEnd::Damaged { next_good: Some(_), .. }), is_taken, "{end:?}");
+    }
 }
 
 #[test]

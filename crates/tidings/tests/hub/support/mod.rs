@@ -25,6 +25,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 /// No scenario takes longer: many waits, each in time, would be too long together.
 const SCENARIO_TIME_MAX: Duration = Duration::from_mins(1);
 
+/// What the kernel keeps for a reader that is narrow.
+const NARROW_BYTES: usize = 16 * 1024;
+
 /// A binary megabyte.
 pub(crate) const MIB: usize = 1024 * 1024;
 
@@ -109,8 +112,23 @@ pub(crate) fn eventually_equal<T: PartialEq + Debug>(what: &str, want: &T, mut l
 /// A connection to a hub that cannot block for ever.
 #[track_caller]
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&address, DEADLINE)
-        .unwrap_or_else(|error| panic!("connecting to {address}: {error}"));
+    let stream = TcpStream::connect_timeout(&address, DEADLINE);
+    patient(stream.unwrap_or_else(|error| panic!("connecting to {address}: {error}")))
+}
+
+/// The same; the kernel keeps little for it. It is told so before it connects: it would drop what comes for a window
+/// that it has announced and has no room for, and then wait for ever longer until that is sent again.
+#[track_caller]
+pub(crate) fn connect_narrow(address: SocketAddr) -> TcpStream {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let socket = socket.expect("there are descriptors enough");
+    rustix::net::sockopt::set_socket_recv_buffer_size(&socket, NARROW_BYTES).expect("a socket takes SO_RCVBUF");
+    rustix::net::connect(&socket, &address).unwrap_or_else(|error| panic!("connecting to {address}: {error}"));
+    patient(socket.into())
+}
+
+fn patient(stream: TcpStream) -> TcpStream {
     stream.set_nodelay(true).expect("a socket takes TCP_NODELAY");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time that is not zero");
     stream.set_write_timeout(Some(DEADLINE)).expect("a time that is not zero");

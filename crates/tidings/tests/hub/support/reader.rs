@@ -12,7 +12,7 @@ use tidings_wire::{Decoder, Item};
 
 use super::client::{Client, Head};
 use super::dechunk::Dechunker;
-use super::{DEADLINE, connect, percent_encode, reset};
+use super::{DEADLINE, connect, connect_narrow, percent_encode, reset};
 
 /// One reader and all its connections, one after the other.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Reader {
     target: String,
     headers: String,
     id_by: IdBy,
+    /// The kernel keeps little for it.
+    is_narrow: bool,
     decoder: Decoder,
     link: Option<Link>,
     events: VecDeque<Event>,
@@ -86,6 +88,7 @@ impl Reader {
             target: target.into(),
             headers: String::new(),
             id_by: IdBy::Header,
+            is_narrow: false,
             decoder: Decoder::new(),
             link: None,
             events: VecDeque::new(),
@@ -103,6 +106,15 @@ impl Reader {
         reader
     }
 
+    /// The same, for which the kernel keeps little: what it does not read soon, the hub cannot write.
+    #[track_caller]
+    pub(crate) fn open_narrow(address: SocketAddr, target: impl Into<String>) -> Self {
+        let mut reader = Self { is_narrow: true, ..Self::new(address, target) };
+        reader.connect();
+        reader.head();
+        reader
+    }
+
     /// Says its last id in this way.
     pub(crate) fn id_by(mut self, id_by: IdBy) -> Self {
         self.id_by = id_by;
@@ -113,7 +125,7 @@ impl Reader {
     #[track_caller]
     pub(crate) fn connect(&mut self) {
         assert!(self.link.is_none(), "it is connected");
-        let stream = connect(self.address);
+        let stream = if self.is_narrow { connect_narrow(self.address) } else { connect(self.address) };
         self.begin(stream, Vec::new());
         self.ask();
     }
