@@ -1,6 +1,6 @@
-//! Fills a data directory, to try a hub with a long history: `cargo run --release -p tidings-store --example fill -- DIR EVENTS`.
+//! Fills a data directory, to try a hub with a long history: `cargo run --release -p tidings-store --example fill -- DIR EVENTS [BYTES]`.
 //!
-//! Each event has 100 bytes and an id of its own, `event-1` to `event-EVENTS`, on one of a hundred topics, `t0` to `t99`.
+//! Each event has 100 bytes, or so many, and an id of its own, `event-1` to `event-EVENTS`, on one of a hundred topics, `t0` to `t99`.
 
 use std::collections::VecDeque;
 use std::env;
@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("give a directory and a number of events".into());
     };
     let events: u64 = events.parse()?;
+    let data_bytes = words.next().map_or(Ok(DATA_BYTES), |bytes| bytes.parse())?;
     let history =
         HistoryLimits { bytes_max: 16 << 30, record_overhead_bytes: RECORD_OVERHEAD_BYTES, ..HistoryLimits::default() };
     let store = Store::open(StoreOptions::with_history(directory, history))?;
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     let mut under_way = VecDeque::new();
     for (number, topic) in (1..=events).zip(topics.iter().cycle()) {
-        let mut publication = Publication::new(topic.clone(), format!("{number:0>DATA_BYTES$}"));
+        let mut publication = Publication::new(topic.clone(), format!("{number:0>data_bytes$}"));
         publication.id = Some(EventId::parse(&format!("event-{number}"))?);
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         under_way.push_back(store.append(publication, Timestamp::from_millis(u64::try_from(now.as_millis())?)));
