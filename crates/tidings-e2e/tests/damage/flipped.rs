@@ -6,13 +6,10 @@ use tidings_history::recorders::Publisher;
 
 use crate::world::{World, accepted, first_frame, flip_a_byte, replay, text, verify};
 
-/// The offset in the first line that names this file.
+/// The offset in the first line that tells of this file.
 fn offset_told(stdout: &str, log: &str) -> Option<usize> {
-    let name = log.rsplit('/').next().expect("a path has a last part");
-    let line = stdout.lines().find(|line| line.contains(name))?;
-    let numbers = line.split(|character: char| !character.is_ascii_digit() && character != ',');
-    let numbers = numbers.filter_map(|number| number.replace(',', "").parse::<usize>().ok());
-    numbers.filter(|number| *number < 100_000_000).find(|number| *number > 36)
+    let told = stdout.lines().find_map(|line| line.split_once(&format!("{log} at byte ")))?.1;
+    told.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
 #[test]
