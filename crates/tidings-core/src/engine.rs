@@ -3,7 +3,7 @@
 //! Memory is the first engine ([`crate::MemoryEngine`]); every one passes the same suite ([`crate::suite`]).
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -101,6 +101,34 @@ pub trait CommitListener: Send + Sync {
     /// These topics, each once, got records at once, and all up to `tail` is committed: others wait behind this commit,
     /// so nothing is to be delivered on this thread.
     fn on_group_commit(&self, topics: &[Topic], tail: Sequence);
+}
+
+/// The listeners of an engine. Replaced whole when one comes, so that they are told without a lock.
+#[derive(Default)]
+pub struct Listeners(Mutex<Arc<[Arc<dyn CommitListener>]>>);
+
+impl Listeners {
+    /// From now on `listener` is one of them.
+    pub fn add(&self, listener: Arc<dyn CommitListener>) {
+        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *listeners = listeners.iter().cloned().chain([listener]).collect();
+    }
+
+    /// Those that there are now.
+    pub fn all(&self) -> Arc<[Arc<dyn CommitListener>]> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// May `publication` have the id that it brings, whatever is stored?
+///
+/// # Errors
+/// [`AppendError::IdReserved`] when the id has the form of the hub's own.
+pub fn check_id(publication: &Publication) -> Result<(), AppendError> {
+    match &publication.id {
+        Some(id) if Position::parse(id.as_str()).is_some() => Err(AppendError::IdReserved { id: id.clone() }),
+        _ => Ok(()),
+    }
 }
 
 /// What became of a publication.

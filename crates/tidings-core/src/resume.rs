@@ -1,6 +1,7 @@
 //! Where a reader goes on from, and what it is told when that cannot be kept.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tidings_topic::SelectorSet;
@@ -27,6 +28,15 @@ pub enum ResumeFrom {
     Last(u64),
     /// Everything after the event with this id, as the reader sent it.
     EventId(Arc<str>),
+}
+
+/// Milliseconds since 1970 have this many digits, from the year 2001 to far beyond any clock.
+const TIME_ID_DIGITS: RangeInclusive<usize> = 10..=16;
+
+/// The time that an id is, if it is one: milliseconds since 1970, as the clock of `tidings demo` has them.
+pub fn time_of_id(raw: &str) -> Option<Timestamp> {
+    let is_time = TIME_ID_DIGITS.contains(&raw.len()) && raw.bytes().all(|byte| byte.is_ascii_digit());
+    is_time.then(|| raw.parse().ok()).flatten().map(Timestamp::from_millis)
 }
 
 /// What becomes of a reader whose resume cannot be kept.

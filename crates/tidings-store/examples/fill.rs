@@ -5,13 +5,9 @@
 use std::collections::VecDeque;
 use std::env;
 use std::error::Error;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use tidings_core::suite::wait;
 use tidings_core::{Engine, HistoryLimits, Publication, Timestamp};
 use tidings_store::{RECORD_OVERHEAD_BYTES, Store, StoreOptions};
 use tidings_topic::Topic;
@@ -32,8 +28,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         HistoryLimits { bytes_max: 16 << 30, record_overhead_bytes: RECORD_OVERHEAD_BYTES, ..HistoryLimits::default() };
     let store = Store::open(StoreOptions::with_history(directory, history))?;
     let topics = (0..100).map(|nth| Topic::parse(&format!("t{nth}"))).collect::<Result<Vec<_>, _>>()?;
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
     let began = Instant::now();
     let mut under_way = VecDeque::new();
     for (number, topic) in (1..=events).zip(topics.iter().cycle()) {
@@ -42,8 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         under_way.push_back(store.append(publication, Timestamp::from_millis(u64::try_from(now.as_millis())?)));
         if under_way.len() == UNDER_WAY || number == events {
-            for mut append in under_way.drain(..) {
-                wait(append.as_mut(), &mut context)?;
+            for append in under_way.drain(..) {
+                wait(append)?;
             }
         }
     }
@@ -53,21 +47,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{events} events in {seconds:.1} s: {:.0} a second", events as f64 / seconds);
     }
     Ok(())
-}
-
-fn wait<T>(mut future: Pin<&mut dyn Future<Output = T>>, context: &mut Context<'_>) -> T {
-    loop {
-        match future.as_mut().poll(context) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
 }

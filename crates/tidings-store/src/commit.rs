@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tidings_core::engine::check_id;
 use tidings_core::history::Claim;
 use tidings_core::{
     AppendError, Appended, EngineError, Epoch, IdempotencyKey, Kind, Position, Publication, Record, Sequence, Timestamp,
@@ -128,11 +129,7 @@ impl Committer {
     }
 
     fn try_admit(&self, publication: &Publication, now: Timestamp, group: &Group) -> Result<Admission, AppendError> {
-        if let Some(id) = &publication.id
-            && Position::parse(id.as_str()).is_some()
-        {
-            return Err(AppendError::IdReserved { id: id.clone() });
-        }
+        check_id(publication)?;
         let claim = Claim::of(publication);
         if group.conflicts_with(publication) {
             return Ok(Admission::NextGroup);

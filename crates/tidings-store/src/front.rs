@@ -1,12 +1,12 @@
 //! The records that are to be trimmed next, as their segment's index tells of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tidings_core::{HistoryLimits, Kind, Record, Sequence, Timestamp};
 use tidings_topic::Topic;
 
-use crate::segment::{Sealed, SegmentError};
+use crate::segment::{Sealed, SegmentError, TopicNames};
 
 /// What trimming needs to know of a record.
 #[derive(Clone, Debug)]
@@ -60,23 +60,16 @@ pub(crate) fn read_front(segments: &[Arc<Sealed>], place: Sequence) -> Result<Ve
     let Some(segment) = segments.iter().find(|segment| segment.summary().last > place) else { return Ok(Vec::new()) };
     let from = segment.position_after(place)?;
     let to = from.saturating_add(READ_AHEAD).min(segment.summary().records);
-    let mut topics: HashMap<u32, Topic> = HashMap::new();
+    let mut topics = TopicNames::of(segment);
     let mut front = Vec::new();
     for entry in segment.entries(from..to)? {
-        let topic = if let Some(topic) = topics.get(&entry.topic) {
-            topic.clone()
-        } else {
-            let topic = segment.topic_numbered(entry.topic)?.topic;
-            topics.insert(entry.topic, topic.clone());
-            topic
-        };
         front.push(FrontEntry {
             sequence: entry.sequence,
             committed_at: entry.committed_at,
             expires_at: entry.expires_at,
             kind: entry.kind,
             cost_bytes: u64::from(entry.cost_bytes),
-            topic,
+            topic: topics.name(entry.topic)?.clone(),
         });
     }
     Ok(front)

@@ -3,21 +3,18 @@
 //! What most ask, to go on from now or from an event of a moment ago, memory answers. The rest is asked on a reading
 //! thread.
 
-use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
+use tidings_core::resume::time_of_id;
 use tidings_core::{
     EngineError, Grants, Kind, OnReset, Position, Record, Reset, ResetReason, Resolution, ResumeFrom, ResumeRequest,
     Sequence, Timestamp,
 };
-use tidings_topic::{SelectorSet, Topic};
+use tidings_topic::SelectorSet;
 
-use crate::segment::{Entry, Sealed, SegmentError};
+use crate::segment::{Entry, Sealed, SegmentError, TopicNames};
 use crate::shared::{Shared, cannot_read};
 use crate::state::State;
-
-/// Milliseconds since 1970 have this many digits, from the year 2001 to far beyond any clock.
-const TIME_ID_DIGITS: std::ops::RangeInclusive<usize> = 10..=16;
 
 /// Entries looked at together.
 const ENTRIES_AT_ONCE: u32 = 1024;
@@ -173,11 +170,7 @@ fn after_time_id(
     raw: &str,
     now: Timestamp,
 ) -> Result<Result<Sequence, ResetReason>, EngineError> {
-    let is_time = shared.options.ids_resolve_by_time
-        && TIME_ID_DIGITS.contains(&raw.len())
-        && raw.bytes().all(|byte| byte.is_ascii_digit());
-    let at = is_time.then(|| raw.parse().ok()).flatten().map(Timestamp::from_millis);
-    match at {
+    match time_of_id(raw).filter(|_| shared.options.ids_resolve_by_time) {
         // What was published before this history began is gone with the one before it.
         Some(at) if at < shared.epoch.began_at() => Ok(Err(ResetReason::Expired)),
         // A time to come was never given out.
@@ -210,7 +203,7 @@ impl Walk<'_> {
             }
             let mut indices = self.indices(segment)?;
             indices.sort_unstable();
-            let mut topics = Topics::of(segment);
+            let mut topics = TopicNames::of(segment);
             for chunk in indices.chunks(ENTRIES_AT_ONCE as usize) {
                 for entry in segment.entries_at(chunk)? {
                     if self.is_given_entry(&entry, &mut topics)? {
@@ -241,7 +234,7 @@ impl Walk<'_> {
         for segment in segments.iter().rev() {
             let mut indices = self.indices(segment)?;
             indices.sort_unstable();
-            let mut topics = Topics::of(segment);
+            let mut topics = TopicNames::of(segment);
             for chunk in indices.rchunks(ENTRIES_AT_ONCE as usize) {
                 for entry in segment.entries_at(chunk)?.iter().rev() {
                     // Memory has counted the rest.
@@ -280,7 +273,7 @@ impl Walk<'_> {
             && state.is_retained(&record.topic, record.sequence)
     }
 
-    fn is_given_entry(&self, entry: &Entry, topics: &mut Topics<'_>) -> Result<bool, SegmentError> {
+    fn is_given_entry(&self, entry: &Entry, topics: &mut TopicNames<'_>) -> Result<bool, SegmentError> {
         let is_hidden = entry.private && !self.grants.may_read_private();
         if entry.kind != Kind::Event || entry.expires_at.is_some_and(|at| at <= self.now) || is_hidden {
             return Ok(false);
@@ -296,30 +289,5 @@ impl Walk<'_> {
         }
         let topic = topics.name(entry.topic)?;
         Ok(self.shared.state().is_retained(topic, entry.sequence))
-    }
-}
-
-/// The names of a segment's topics, as far as they were asked for.
-struct Topics<'a> {
-    segment: &'a Sealed,
-    names: HashMap<u32, Topic>,
-}
-
-/// So many names are kept at once. Cost: up to 4 KiB each, mostly some 30 bytes.
-const NAMES_MAX: usize = 1024;
-
-impl<'a> Topics<'a> {
-    fn of(segment: &'a Sealed) -> Self {
-        Self { segment, names: HashMap::new() }
-    }
-
-    fn name(&mut self, number: u32) -> Result<&Topic, SegmentError> {
-        if self.names.len() >= NAMES_MAX && !self.names.contains_key(&number) {
-            self.names.clear();
-        }
-        match self.names.entry(number) {
-            hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
-            hash_map::Entry::Vacant(unknown) => Ok(unknown.insert(self.segment.topic_numbered(number)?.topic)),
-        }
     }
 }

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use tidings_core::{CommitListener, EngineError, Epoch, Kind, Record, Sequence, Timestamp};
+use tidings_core::engine::Listeners;
+use tidings_core::{EngineError, Epoch, Kind, Record, Sequence, Timestamp};
 use tidings_topic::{SelectorSet, Topic};
 use tokio::sync::Semaphore;
 
@@ -43,7 +44,7 @@ pub(crate) struct Shared {
     turn: Mutex<()>,
     /// Whoever trims has it, so that the front is read once.
     trimming: Mutex<()>,
-    listeners: Mutex<Arc<[Arc<dyn CommitListener>]>>,
+    pub listeners: Listeners,
     active_file: Mutex<Arc<SyncedFile>>,
     /// Given back with the last of the threads.
     _lock: DirectoryLock,
@@ -83,7 +84,7 @@ impl Shared {
             tail: AtomicU64::new(tail.0),
             turn: Mutex::new(()),
             trimming: Mutex::new(()),
-            listeners: Mutex::new(Arc::new([])),
+            listeners: Listeners::default(),
             active_file: Mutex::new(active),
             _lock: lock,
         }
@@ -117,16 +118,10 @@ impl Shared {
         *self.active_file.lock().unwrap_or_else(PoisonError::into_inner) = file;
     }
 
-    pub(crate) fn listen(&self, listener: Arc<dyn CommitListener>) {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        *listeners = listeners.iter().cloned().chain([listener]).collect();
-    }
-
     /// Tells of a commit. `topics`: each once. A single one may be delivered on this thread, for nobody waits behind it.
     pub(crate) fn tell_listeners(&self, topics: &[Topic], is_alone: bool) {
-        let listeners = Arc::clone(&self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
         let tail = self.tail();
-        for listener in listeners.iter() {
+        for listener in self.listeners.all().iter() {
             match topics {
                 [topic] if is_alone => listener.on_commit(topic, tail),
                 topics => listener.on_group_commit(topics, tail),

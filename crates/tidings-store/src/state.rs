@@ -1,6 +1,6 @@
 //! What is known of the history in memory, and how it changes: a commit, a deletion, a trim.
 //!
-//! Changes nothing on disk and reads nothing from it; see `commit`, `trim` and `keeper`.
+//! Changes nothing on disk and reads nothing from it; see `commit`, `shared` and `keeper`.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl State {
             keys: IdempotencyKeys::new(history),
             times: CommitTimes::default(),
             bounded: BoundedTopics::new(&history.topic_bounds),
-            dropped: Places::new(usize::MAX), // bounded by `deletions_max` and by the topics under a table
+            dropped: Places::new(usize::MAX), // bounded by `check_room_for_deletion`, and by the topics under a table
             damaged: Places::new(history.marks_max),
             holes: Holes::default(),
             retained_after: tail,

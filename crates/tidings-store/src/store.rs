@@ -176,7 +176,7 @@ impl Engine for Store {
     }
 
     fn listen(&self, listener: Arc<dyn CommitListener>) {
-        self.shared.listen(listener);
+        self.shared.listeners.add(listener);
     }
 
     fn usage(&self, now: Timestamp) -> EngineUsage {

@@ -60,6 +60,34 @@ const WITH_TOPICS: &[Peer] = &[Peer::Tidings, Peer::TidingsSync, Peer::DurableSt
 const OURS: &[Peer] = &[Peer::Tidings];
 const OURS_AND_DISK: &[Peer] = &[Peer::Tidings, Peer::TidingsSync];
 
+/// Patterns on many topics, 20,000 events by 8 publishers.
+macro_rules! mixed {
+    ($name:literal, $topics:literal, $subscribers:literal, $topics_flag:literal, $groups:literal, $subscribe:literal, $publish:literal) => {
+        Scenario {
+            name: $name,
+            flags: &[
+                "--subscribers",
+                $subscribers,
+                "--topics",
+                $topics_flag,
+                "--groups",
+                $groups,
+                "--subscribe",
+                $subscribe,
+                "--publish",
+                $publish,
+                "--events",
+                "20000",
+                "--publishers",
+                "8",
+            ],
+            topics: $topics,
+            peers: OURS,
+            figures: &[CPU_PUBLISH, RATE_KEPT, LOST, DUPLICATED, DISORDER],
+        }
+    };
+}
+
 /// All loads. Those with the same figures are the same as in earlier comparisons, so that one can look back.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -149,79 +177,16 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         figures: &[CPU_BOTH, RATE_KEPT, LOST, DUPLICATED, DISORDER],
     },
     // Each event has 20 readers in all three. With the first one the cost of subscribers that are not concerned shows, and
-    // with the last one that of selectors that are.
-    Scenario {
-        name: "mixed-few",
-        flags: &[
-            "--subscribers",
-            "100",
-            "--topics",
-            "1000",
-            "--groups",
-            "5",
-            "--subscribe",
-            "/events?topic=g{i%5}/*",
-            "--publish",
-            "/events/g{t%5}/t{t}",
-            "--events",
-            "20000",
-            "--publishers",
-            "8",
-        ],
-        topics: 1_000,
-        peers: OURS,
-        figures: &[CPU_PUBLISH, RATE_KEPT, LOST, DUPLICATED, DISORDER],
-    },
-    Scenario {
-        name: "mixed-own",
-        flags: &[
-            "--subscribers",
-            "1000",
-            "--topics",
-            "10000",
-            "--groups",
-            "50",
-            "--subscribe",
-            "/events?topic=g{i%50}/*&topic=own{i}",
-            "--publish",
-            "/events/g{t%50}/t{t}",
-            "--events",
-            "20000",
-            "--publishers",
-            "8",
-        ],
-        topics: 10_000,
-        peers: OURS,
-        figures: &[CPU_PUBLISH, RATE_KEPT, LOST, DUPLICATED, DISORDER],
-    },
+    // with the second one that of selectors that are.
+    mixed!("mixed-few", 1_000, "100", "1000", "5", "/events?topic=g{i%5}/*", "/events/g{t%5}/t{t}"),
+    mixed!("mixed-own", 10_000, "1000", "10000", "50", "/events?topic=g{i%50}/*&topic=own{i}", "/events/g{t%50}/t{t}"),
+    mixed!("mixed", 10_000, "1000", "10000", "50", "/events?topic=g{i%50}/*", "/events/g{t%50}/t{t}"),
     Scenario {
         name: "personal",
         flags: &["--subscribers", "1000", "--events", "1000", "--subscribe-header", "Authorization: Bearer reader-{i}"],
         topics: 1,
         peers: OURS,
         figures: &[CPU, RATE_KEPT, LOST, DUPLICATED, DISORDER],
-    },
-    Scenario {
-        name: "mixed",
-        flags: &[
-            "--subscribers",
-            "1000",
-            "--topics",
-            "10000",
-            "--groups",
-            "50",
-            "--subscribe",
-            "/events?topic=g{i%50}/*",
-            "--publish",
-            "/events/g{t%50}/t{t}",
-            "--events",
-            "20000",
-            "--publishers",
-            "8",
-        ],
-        topics: 10_000,
-        peers: OURS,
-        figures: &[CPU_PUBLISH, RATE_KEPT, LOST, DUPLICATED, DISORDER],
     },
     Scenario {
         name: "storm",

@@ -9,8 +9,8 @@ use tidings_topic::{SelectorSet, Topic};
 use super::log::Log;
 use super::resolve::ResolveContext;
 use crate::engine::{
-    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Fetched, Read,
-    ReadRequest,
+    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Fetched, Listeners,
+    Read, ReadRequest, check_id,
 };
 use crate::history::{Claim, IdempotencyKeys};
 use crate::limits::HistoryLimits;
@@ -56,8 +56,7 @@ pub struct MemoryEngine {
     /// Whose turn it is to publish: only who holds this lock adds to the log. Order of locks: turn → log.
     turn: Mutex<IdempotencyKeys>,
     log: RwLock<Log>,
-    /// Replaced whole, so that they are told without a lock.
-    listeners: Mutex<Arc<[Arc<dyn CommitListener>]>>,
+    listeners: Listeners,
 }
 
 impl MemoryEngine {
@@ -70,16 +69,12 @@ impl MemoryEngine {
             tail: AtomicU64::new(Sequence::ZERO.0),
             turn: Mutex::new(IdempotencyKeys::new(&history)),
             log: RwLock::new(Log::new(&history)),
-            listeners: Mutex::new(Arc::new([])),
+            listeners: Listeners::default(),
         }
     }
 
     fn append_now(&self, publication: Publication, now: Timestamp) -> Result<Appended, AppendError> {
-        if let Some(id) = &publication.id
-            && Position::parse(id.as_str()).is_some()
-        {
-            return Err(AppendError::IdReserved { id: id.clone() });
-        }
+        check_id(&publication)?;
         let claim = Claim::of(&publication);
 
         let mut keys = self.take_turn();
@@ -165,8 +160,7 @@ impl MemoryEngine {
     }
 
     fn tell_listeners(&self, topic: &Topic) {
-        let listeners = Arc::clone(&self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
-        for listener in listeners.iter() {
+        for listener in self.listeners.all().iter() {
             listener.on_commit(topic, self.tail());
         }
     }
@@ -252,8 +246,7 @@ impl Engine for MemoryEngine {
     }
 
     fn listen(&self, listener: Arc<dyn CommitListener>) {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        *listeners = listeners.iter().cloned().chain([listener]).collect();
+        self.listeners.add(listener);
     }
 
     fn usage(&self, now: Timestamp) -> EngineUsage {

@@ -7,7 +7,7 @@ use tidings_topic::SelectorSet;
 use super::log::Log;
 use crate::position::{Epoch, Position, Sequence};
 use crate::record::{Kind, Record};
-use crate::resume::{OnReset, Reset, ResetReason, Resolution, ResumeFrom, ResumeRequest};
+use crate::resume::{OnReset, Reset, ResetReason, Resolution, ResumeFrom, ResumeRequest, time_of_id};
 use crate::time::Timestamp;
 
 /// What the engine brings to a reader's question.
@@ -17,9 +17,6 @@ pub(super) struct ResolveContext {
     pub now: Timestamp,
     pub ids_resolve_by_time: bool,
 }
-
-/// Milliseconds since 1970 have this many digits, from the year 2001 to far beyond any clock.
-const TIME_ID_DIGITS: std::ops::RangeInclusive<usize> = 10..=16;
 
 impl Log {
     pub(super) fn resolve(&self, request: &ResumeRequest, context: ResolveContext) -> Resolution {
@@ -141,11 +138,7 @@ impl Log {
         raw: &str,
         context: ResolveContext,
     ) -> Result<Sequence, ResetReason> {
-        let is_time = context.ids_resolve_by_time
-            && TIME_ID_DIGITS.contains(&raw.len())
-            && raw.bytes().all(|byte| byte.is_ascii_digit());
-        let at = is_time.then(|| raw.parse().ok()).flatten().map(Timestamp::from_millis);
-        match at {
+        match time_of_id(raw).filter(|_| context.ids_resolve_by_time) {
             // What was published before this history began is gone with the one before it.
             Some(at) if at < context.epoch.began_at() => Err(ResetReason::Expired),
             // A time to come was never given out.

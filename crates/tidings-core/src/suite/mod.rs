@@ -19,6 +19,8 @@ mod tables;
 mod trim;
 mod world;
 
+pub use world::wait;
+
 /// What a scenario asks of the engine that it is given.
 #[derive(Clone, Debug, Default)]
 pub struct SuiteOptions {

@@ -166,7 +166,7 @@ pub(super) fn publication(raw_topic: &str) -> Publication {
 }
 
 /// Waits for a future on this thread, however the engine wakes it.
-pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);

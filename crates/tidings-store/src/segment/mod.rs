@@ -11,6 +11,7 @@
 //! | `search.rs`, `hash.rs`, `bloom.rs` | finding a row with few reads |
 //! | `frames.rs` | reading records from a log file |
 //! | `check.rs` | reads all of a segment and tells what is wrong |
+//! | `topic_names.rs` | the topics of a segment by their numbers, each read once |
 //! | `rewrite.rs` | a segment without its dead records |
 //!
 //! The log file is the truth: its index is made from it and can be made again at any time. Writing frames is not here;
@@ -32,6 +33,7 @@ mod sealed;
 mod search;
 #[cfg(test)]
 mod tests;
+mod topic_names;
 mod topics;
 
 pub(crate) use check::{Checked, Fault, check};
@@ -40,4 +42,5 @@ pub(crate) use names::{index_path, list_logs, log_path, remove_leftovers, tempor
 pub(crate) use rewrite::rewrite;
 pub(crate) use scan::{LogScan, ScanEnd, Scanned, Step};
 pub(crate) use sealed::{Entry, Sealed, Summary};
+pub(crate) use topic_names::TopicNames;
 pub(crate) use topics::TopicEntry;

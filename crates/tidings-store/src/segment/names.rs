@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tidings_core::Sequence;
 
 use super::SegmentError;
+use crate::layout;
 
 const LOG: &str = "log";
 const INDEX: &str = "idx";
@@ -101,8 +102,7 @@ pub(super) fn remove(path: &Path) -> Result<(), SegmentError> {
 
 /// Makes durable which files there are beside `path`.
 pub(super) fn sync_directory_of(path: &Path) -> Result<(), SegmentError> {
-    let dir = path.parent().ok_or_else(|| SegmentError::io(path)(io::Error::from(ErrorKind::NotADirectory)))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(SegmentError::io(dir))
+    layout::sync_directory(path).map_err(SegmentError::io(path))
 }
 
 #[cfg(test)]

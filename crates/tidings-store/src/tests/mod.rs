@@ -14,13 +14,11 @@ mod power_loss;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::sync::mpsc;
 
 use tempfile::TempDir;
 use tidings_core::limits::MIB;
+use tidings_core::suite::wait;
 use tidings_core::{
     Engine, EngineFuture, Epoch, Grants, OnReset, Publication, Read, ReadLimit, ReadRequest, Resolution, ResumeFrom,
     ResumeRequest, Sequence, Timestamp,
@@ -170,24 +168,4 @@ fn resume(store: &Store, from: ResumeFrom) -> Resolution {
 
 fn resume_after(store: &Store, sequence: u64) -> Resolution {
     resume(store, ResumeFrom::EventId(format!("{}-{sequence}", store.epoch()).into()))
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
