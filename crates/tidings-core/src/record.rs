@@ -1,5 +1,7 @@
 //! An event in history: its place, whom it concerns, and its bytes as they go out. It is encoded here, once.
 
+use std::iter;
+
 use tidings_topic::Topic;
 use tidings_wire::{Chunk, EventFields, EventId, EventType, encode_event, encoded_len};
 
@@ -34,8 +36,10 @@ pub struct Record {
     pub kind: Kind,
     /// The id as it goes out: the publisher's, else the position.
     pub id: EventId,
-    /// Where it was published.
+    /// Where it was published: its canonical topic.
     pub topic: Topic,
+    /// The other topics under which it is found too.
+    pub alternates: Box<[Topic]>,
     /// Its type; `None` is `message`.
     pub event_type: Option<EventType>,
     /// Only readers with a grant for it get it.
@@ -47,7 +51,7 @@ pub struct Record {
 impl Record {
     /// The record that `publication` becomes at `position`.
     pub fn event(position: Position, publication: Publication, now: Timestamp) -> Self {
-        let Publication { topic, data, event_type, id, retry_ms, ttl, private, .. } = publication;
+        let Publication { topic, alternates, data, event_type, id, retry_ms, ttl, private, .. } = publication;
         let id = id.unwrap_or_else(|| position.to_event_id());
         let fields = EventFields { event_type: event_type.as_ref(), retry_ms, id: Some(&id), data: &data };
         let chunk = Chunk::build(encoded_len(&fields), |out| encode_event(&fields, out));
@@ -59,6 +63,7 @@ impl Record {
             kind: Kind::Event,
             id,
             topic,
+            alternates,
             event_type,
             private,
             chunk,
@@ -78,6 +83,7 @@ impl Record {
             kind: Kind::End,
             id,
             topic,
+            alternates: Box::default(),
             event_type: Some(event_type),
             private: false,
             chunk,
@@ -93,10 +99,16 @@ impl Record {
             kind: Kind::Deleted,
             id: position.to_event_id(),
             topic,
+            alternates: Box::default(),
             event_type: None,
             private: false,
             chunk: Chunk::build(0, |_| {}),
         }
+    }
+
+    /// All topics under which it is found, the canonical one first.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> {
+        iter::once(&self.topic).chain(&self.alternates)
     }
 
     /// Is it past its own age at `now`?

@@ -63,8 +63,7 @@ pub(crate) enum Decoded {
 impl Frame {
     /// The event that `publication` becomes. `fingerprint` belongs to its idempotency key, if it has one.
     pub(crate) fn event(sequence: Sequence, at: Timestamp, publication: Publication, fingerprint: Option<u64>) -> Self {
-        let Publication { topic, data, event_type, id, retry_ms, ttl, private, ends_topic: _, idempotency } =
-            publication;
+        let Publication { topic, data, event_type, id, retry_ms, ttl, private, idempotency, .. } = publication;
         let key = idempotency.zip(fingerprint).map(|(key, fingerprint)| StoredKey { key, fingerprint });
         let (kind, unsynced_bytes) = (Kind::Event, 0);
         Self {
@@ -117,9 +116,11 @@ impl Frame {
             Kind::Event => {
                 let publication = Publication {
                     topic,
+                    alternates: Box::default(),
                     data,
                     event_type,
                     id,
+                    takes_any_id: false,
                     retry_ms,
                     ttl,
                     private,

@@ -27,7 +27,6 @@ pub(super) fn parse_line(line: &[u8], default_topic: &Topic, data_bytes_max: usi
     let topic = object.text(Key::Topic)?.map_or_else(|| Ok(default_topic.clone()), |raw| parse_topic(&raw))?;
     let ends_topic = object.flag(Key::End)?;
     Ok(Publication {
-        topic,
         data: object.data(ends_topic, data_bytes_max)?,
         event_type: object.text(Key::Type)?.map(|raw| parse_published_type(&raw)).transpose()?,
         id: object.text(Key::Id)?.map(|raw| parse_id(&raw)).transpose()?,
@@ -36,6 +35,7 @@ pub(super) fn parse_line(line: &[u8], default_topic: &Topic, data_bytes_max: usi
         private: object.flag(Key::Private)?,
         ends_topic,
         idempotency: object.text(Key::Idempotency)?.map(|raw| parse_key("key", raw.as_bytes())).transpose()?,
+        ..Publication::new(topic, String::new())
     })
 }
 

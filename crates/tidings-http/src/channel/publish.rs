@@ -35,7 +35,6 @@ pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Bo
     }
     let topic = single_topic(in_path.as_deref(), parameters.topic.as_deref())?;
     let publication = Publication {
-        topic: topic.clone(),
         data: read_text(body, &state.config.limits).await?,
         event_type: parameters.event_type,
         id: parameters.id,
@@ -44,6 +43,7 @@ pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Bo
         private: parameters.private.unwrap_or(false),
         ends_topic: parameters.end.unwrap_or(false),
         idempotency: key,
+        ..Publication::new(topic.clone(), String::new())
     };
     let data_bytes = publication.data.len();
     let appended = state.engine.append(publication, state.now()).await?;
