@@ -30,6 +30,9 @@ const NEEDS: &[Need] = &[
     need("python3", "python3", &["--version"]),
     need("python3-venv", "python3", &["-c", "import ensurepip, venv"]),
     need("curl", "curl", &["--version"]),
+    need("php-cli", "php", &["--version"]),
+    need("php-symfony-mercure", "php", &["-r", "require 'Symfony/Component/Mercure/autoload.php';"]),
+    need("php-symfony-http-client", "php", &["-r", "require 'Symfony/Component/HttpClient/autoload.php';"]),
 ];
 
 const fn need(package: &'static str, program: &'static str, arguments: &'static [&'static str]) -> Need {

@@ -1,5 +1,6 @@
 // Follows a stream with an EventSource from npm and prints what its listeners get.
 //   node follow.mjs eventsource|undici URL COUNT TYPE...
+// With the variable FOLLOW_TOKEN the npm package `eventsource` sends it as a bearer token.
 // One JSON value a line: {"opened": true} for each opening, {"event": {...}} for each event of the
 // named types. Ends by itself after COUNT events; exits with 1 when the EventSource gives up.
 import { writeSync } from "node:fs";
@@ -8,7 +9,9 @@ const [client, url, count, ...types] = process.argv.slice(2);
 const { EventSource } = await import(client);
 
 let seen = 0;
-const source = new EventSource(url);
+const token = process.env.FOLLOW_TOKEN;
+const withToken = (input, init) => fetch(input, { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } });
+const source = token ? new EventSource(url, { fetch: withToken }) : new EventSource(url);
 const say = (value) => {
   // A large line to a pipe may be taken in parts, and a full pipe is no error.
   let rest = Buffer.from(JSON.stringify(value) + "\n");

@@ -1,6 +1,6 @@
 """Follows a stream with httpx-sse and prints what it decodes.
 
-    python follow.py URL COUNT
+    python follow.py URL COUNT [TOKEN]
 
 One JSON value a line: {"opened": true} once, {"event": {...}} for each event but the hub's own
 (`tidings.…`). Ends by itself after COUNT events; exits with 1 when the stream ends before.
@@ -17,12 +17,13 @@ def say(value: dict) -> None:
     print(json.dumps(value), flush=True)
 
 
-def follow(url: str, count: int) -> int:
+def follow(url: str, count: int, token: str | None) -> int:
     seen = 0
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     # No time-out here: the test that started this has the deadline.
     with (
         httpx.Client(timeout=None, trust_env=False) as client,
-        connect_sse(client, "GET", url) as source,
+        connect_sse(client, "GET", url, headers=headers) as source,
     ):
         source.response.raise_for_status()
         say({"opened": True})
@@ -47,4 +48,4 @@ def follow(url: str, count: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(follow(sys.argv[1], int(sys.argv[2])))
+    sys.exit(follow(sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None))

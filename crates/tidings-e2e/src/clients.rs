@@ -69,6 +69,22 @@ impl Follower {
         Self::start("httpx-sse", &mut command, OutputForm::JsonLines)
     }
 
+    /// The npm package `eventsource` with a bearer token; else as [`Self::npm`].
+    #[track_caller]
+    pub fn npm_with_token(url: &str, token: &str, types: &[&str], count: usize) -> Self {
+        let mut command = Command::new("node");
+        command.arg(client_script("follow.mjs")).args(["eventsource", url, &count.to_string()]).args(types);
+        Self::start("eventsource", command.env("FOLLOW_TOKEN", token), OutputForm::JsonLines)
+    }
+
+    /// `httpx-sse` with a bearer token; else as [`Self::httpx_sse`].
+    #[track_caller]
+    pub fn httpx_sse_with_token(url: &str, token: &str, count: usize) -> Self {
+        let mut command = Command::new(python());
+        command.arg(client_script("follow.py")).args([url, &count.to_string(), token]);
+        Self::start("httpx-sse", &mut command, OutputForm::JsonLines)
+    }
+
     /// `curl -N`, its output decoded by `tidings-wire`; it goes on until it is dropped.
     #[track_caller]
     pub fn curl(url: &str) -> Self {
