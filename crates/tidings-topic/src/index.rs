@@ -1,9 +1,10 @@
 //! From a topic to the keys of all whose selectors match it. Puts the parts together: a hash table of exact topics, a tree of
-//! patterns, a cache of results. Knows nothing of what a key stands for, and delivers nothing.
+//! globs, a table of Mercure's matchers, a cache of results. Knows nothing of what a key stands for, and delivers nothing.
 
 mod cache;
 mod exact_table;
 mod key_set;
+mod matcher_table;
 mod pattern_tree;
 
 use std::hash::{BuildHasher, RandomState};
@@ -12,6 +13,7 @@ use crate::selector::Selector;
 use crate::selector_set::SelectorSet;
 use cache::Cache;
 use exact_table::ExactTable;
+use matcher_table::{Matcher, MatcherTable};
 use pattern_tree::PatternTree;
 
 /// Which keys selected a topic. A key is a small number for a group, given by the caller.
@@ -22,18 +24,26 @@ use pattern_tree::PatternTree;
 /// | call | cost |
 /// |---|---|
 /// | `insert`, `remove`, for each exact topic | one look-up, wherever the number of topics stands |
-/// | `insert`, `remove`, for each pattern | one look-up a segment; the results cached so far become void |
+/// | `insert`, `remove`, for each glob | one look-up a segment; the results cached so far become void |
+/// | `insert`, `remove`, for each template, URL pattern or `Any` | two searches in a tree; the results cached so far become void |
 /// | either, further | moving the larger keys that hold the same selector |
 /// | `matching` without any pattern | one look-up, no allocation |
 /// | `matching`, cached | the same |
-/// | `matching`, not cached | two look-ups for each node of the pattern tree that agrees with the beginning of the topic, and sorting the keys found |
+/// | `matching`, not cached: the globs | two look-ups for each node of the pattern tree that agrees with the beginning of the topic |
+/// | …, the templates | a search for each bucket whose text the topic begins with, and one trial of each distinct template in these |
+/// | …, the URL patterns | parsing the topic as a URL for each base, and one trial of each distinct pattern |
+/// | …, all | sorting the keys found |
 ///
-/// The last does not grow with the patterns that differ from the topic in a segment, only with the ways to replace segments of
-/// the topic by `*` that patterns really use: a topic of three segments meets 15 nodes at the very most.
+/// Globs cost no more for those that differ from the topic in a segment, only for the ways to replace segments of the topic by
+/// `*` that globs really use: a topic of three segments meets 15 nodes at the very most. A template lies in the bucket of the
+/// text before its first expression, so those of other beginnings are not tried. URL patterns are all tried. A trial is
+/// for a selector, never for a key, and takes some 100 ns if the selector is a usual one; see [`Template`](crate::Template) and
+/// [`UrlPattern`](crate::UrlPattern) for the others. Parsing a topic as a URL takes 2 µs.
 ///
-/// Memory (with keys of `u32`): 50 to 100 bytes for each exact topic beside its text, which is shared, and 100 to 200 for each
-/// distinct beginning of a pattern, a segment longer than the last; 4 for each further key. It is given back as tables fall
-/// below an eighth of their room. The cache is there only while a pattern is; see [`Index::new`].
+/// Memory (with keys of `u32`): 50 to 100 bytes for each exact topic beside its text, which is shared; 100 to 200 for each
+/// distinct beginning of a glob, a segment longer than the last; 50 to 150 for each template or URL pattern beside what it
+/// shares with its selector, and as much with its text for each distinct beginning; 4 for each further key. It is given back as
+/// tables fall below an eighth of their room. The cache is there only while a pattern is; see [`Index::new`].
 ///
 /// Topics come from the network, so hashes are keyed by a random seed (`SipHash`): nobody can choose topics that collide.
 ///
@@ -54,6 +64,7 @@ pub struct Index<K> {
     hasher: RandomState,
     exact: ExactTable<K>,
     patterns: PatternTree<K>,
+    matchers: MatcherTable<K>,
     cache: Cache<K>,
     /// The last result that was gathered rather than found in one place; kept for its memory.
     gathered: Vec<K>,
@@ -66,7 +77,7 @@ pub struct Index<K> {
 pub struct IndexCounts {
     /// Topics whose result was cached.
     pub cache_hits: u64,
-    /// Topics that had to be looked up among the patterns.
+    /// Topics that had to be looked up among the patterns of all kinds.
     pub cache_misses: u64,
 }
 
@@ -81,6 +92,7 @@ impl<K: Copy + Ord> Index<K> {
             hasher: RandomState::new(),
             exact: ExactTable::new(),
             patterns: PatternTree::new(),
+            matchers: MatcherTable::new(),
             cache: Cache::new(cache_entries_max),
             gathered: Vec::new(),
             pairs: 0,
@@ -102,6 +114,9 @@ impl<K: Copy + Ord> Index<K> {
                     self.cache.forget_all();
                     self.patterns.insert(&self.hasher, glob, key)
                 }
+                Selector::Any => self.insert_matcher(Matcher::Any, key),
+                Selector::Template(template) => self.insert_matcher(Matcher::Template(template), key),
+                Selector::UrlPattern(pattern) => self.insert_matcher(Matcher::UrlPattern(pattern), key),
             };
             self.pairs += usize::from(added);
         }
@@ -120,10 +135,13 @@ impl<K: Copy + Ord> Index<K> {
                     self.cache.forget_all();
                     self.patterns.remove(&self.hasher, glob, key)
                 }
+                Selector::Any => self.remove_matcher(Matcher::Any, key),
+                Selector::Template(template) => self.remove_matcher(Matcher::Template(template), key),
+                Selector::UrlPattern(pattern) => self.remove_matcher(Matcher::UrlPattern(pattern), key),
             };
             self.pairs -= usize::from(removed);
         }
-        if self.patterns.is_empty() {
+        if self.has_no_patterns() {
             self.cache.release();
             self.gathered = Vec::new();
         }
@@ -134,7 +152,7 @@ impl<K: Copy + Ord> Index<K> {
     /// Takes `&mut self` because it caches; the answer depends on the pairs alone.
     pub fn matching(&mut self, topic: &str) -> &[K] {
         let hash = self.hasher.hash_one(topic);
-        if self.patterns.is_empty() {
+        if self.has_no_patterns() {
             return self.exact.get(hash, topic);
         }
         if let Some(slot) = self.cache.find(hash, topic) {
@@ -162,16 +180,32 @@ impl<K: Copy + Ord> Index<K> {
         self.counts
     }
 
+    fn insert_matcher(&mut self, matcher: Matcher<'_>, key: K) -> bool {
+        self.cache.forget_all();
+        self.matchers.insert(matcher, key)
+    }
+
+    fn remove_matcher(&mut self, matcher: Matcher<'_>, key: K) -> bool {
+        self.cache.forget_all();
+        self.matchers.remove(matcher, key)
+    }
+
+    fn has_no_patterns(&self) -> bool {
+        self.patterns.is_empty() && self.matchers.is_empty()
+    }
+
     /// Leaves the keys of `topic` in `gathered`.
     fn gather(&mut self, hash: u64, topic: &str) {
         let gathered = &mut self.gathered;
         gathered.clear();
         gathered.extend_from_slice(self.exact.get(hash, topic));
         let mut sources = usize::from(!gathered.is_empty());
-        self.patterns.each_match(&self.hasher, topic, |keys| {
+        let mut found = |keys: &[K]| {
             gathered.extend_from_slice(keys);
             sources += 1;
-        });
+        };
+        self.patterns.each_match(&self.hasher, topic, &mut found);
+        self.matchers.each_match(topic, &mut found);
         if sources > 1 {
             gathered.sort(); // the stable sort: it merges the ascending runs that it finds
             gathered.dedup();

@@ -4,6 +4,9 @@
 //! [`Index`] (topic → keys of groups). Not here: sessions, groups and grants (see `tidings-core`), percent-decoding and query
 //! strings (see `tidings-http`). Nothing in this crate reads a clock, spawns, sleeps or opens anything.
 //!
+//! A pattern is a [`Glob`] on plain channels; Mercure's are a [`Template`] (0.x), a [`UrlPattern`] (1.0), or every topic. They come
+//! from strangers: all are matched in linear time and kept within a limit of memory.
+//!
 //! A **segment** is what stands between slashes, and may be empty: `chat/42` has two, `chat/` has two, `/` has two.
 //!
 //! ```
@@ -23,16 +26,24 @@
 //! ```
 
 mod excerpt;
+mod format_character;
+#[cfg(test)]
+mod fuzz;
 mod glob;
 mod index;
 #[cfg(test)]
 mod naive;
 mod selector;
 mod selector_set;
+mod template;
 mod topic;
+mod url_pattern;
 
+pub use format_character::find_format_character;
 pub use glob::Glob;
 pub use index::{Index, IndexCounts};
 pub use selector::{Selector, SelectorError};
 pub use selector_set::SelectorSet;
+pub use template::Template;
 pub use topic::{TOPIC_BYTES_MAX, Topic, TopicError};
+pub use url_pattern::UrlPattern;

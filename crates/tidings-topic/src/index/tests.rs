@@ -176,9 +176,66 @@ fn the_longest_topic_and_pattern_are_taken_in_stride() {
     assert_holds_nothing(&index);
 }
 
+#[test]
+fn selectors_of_all_kinds_are_found_together() {
+    let mut index = Index::new(16);
+    let topic = "https://hub.example/chat/42";
+    for (key, selector) in (0_u32..).zip([
+        Selector::match_exact(topic),
+        Selector::parse("https:/**"),
+        Selector::mercure_0("*"),
+        Selector::mercure_0("https://hub.example/chat/{id}"),
+        Selector::mercure_0("{+url}"),
+        Selector::url_pattern("/chat/:id", "https://hub.example/"),
+        Selector::mercure_0("https://hub.example/chats/{id}"),
+        Selector::url_pattern("/chat/:id", "https://other.example/"),
+    ]) {
+        index.insert(&SelectorSet::new(selector).expect("one selector"), key);
+    }
+    assert_eq!(index.matching(topic), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(index.matching(topic), [0, 1, 2, 3, 4, 5], "cached");
+    assert_eq!(index.counts(), IndexCounts { cache_hits: 1, cache_misses: 1 });
+    assert_eq!(index.matching("/chat/42"), [2, 4, 5, 7], "relative to each hub");
+    assert_eq!(index.matching("a b"), [2]);
+}
+
+#[test]
+fn a_matcher_that_comes_or_goes_voids_what_was_cached() {
+    let mut index = Index::new(16);
+    let any = SelectorSet::new(Selector::mercure_0("*")).expect("one selector");
+    let template = SelectorSet::new(Selector::mercure_0("chat/{id}")).expect("one selector");
+    index.insert(&any, 1);
+    assert_eq!(index.matching("chat/42"), [1]);
+    index.insert(&template, 2);
+    assert_eq!(index.matching("chat/42"), [1, 2]);
+    index.remove(&any, 1);
+    assert_eq!(index.matching("chat/42"), [2]);
+    index.remove(&template, 2);
+    assert_holds_nothing(&index);
+}
+
+#[test]
+fn many_templates_leave_no_memory_behind() {
+    let sets: Vec<SelectorSet> = (0..20_000)
+        .map(|n| Selector::mercure_0(&format!("user/{n}/{{box}}{{?page}}")))
+        .map(|template| SelectorSet::new(template).expect("one selector"))
+        .collect();
+    let mut index = Index::new(1024);
+    for (key, set) in (0_u32..).zip(&sets) {
+        index.insert(set, key);
+    }
+    assert_eq!(index.len(), 20_000);
+    assert_eq!(index.matching("user/7777/inbox?page=2"), [7777]);
+    for (key, set) in (0_u32..).zip(&sets) {
+        index.remove(set, key);
+    }
+    assert_holds_nothing(&index);
+}
+
 fn assert_holds_nothing(index: &Index<u32>) {
     assert!(index.is_empty(), "{index:?}");
     assert_eq!((index.exact.capacity(), index.patterns.capacity()), (0, 0), "{index:?}");
+    assert!(index.matchers.is_empty(), "{index:?}");
     assert_eq!((index.cache.capacity(), index.gathered.capacity()), (0, 0), "{index:?}");
 }
 
