@@ -35,6 +35,10 @@ close_reasons! {
     Slow = "slow",
     /// The stream reached `--connection-lifetime`.
     Lifetime = "lifetime",
+    /// The token that the stream came with has ended, and no other one was given for it.
+    TokenEnded = "token_ended",
+    /// A newer connection has taken the stream's place: a ticket has one at a time.
+    Replaced = "replaced",
     /// The topic was ended by its publisher, and the reader has all of it.
     TopicEnded = "topic_ended",
     /// The hub is draining.

@@ -84,6 +84,10 @@ pub struct Counters {
     pub delivered_replay: Counter,
     /// Heartbeats.
     pub heartbeats: Counter,
+    /// Readers that were told that their token ends.
+    pub notices: Counter,
+    /// Times that a stream was prolonged by a fresh token.
+    pub renewals: Counter,
     /// Publications that were stored.
     pub published: Counter,
     /// Bytes of data in them.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::close::CloseReason;
-use crate::grants::Grants;
 use crate::position::Sequence;
 
 /// Monotonic time of a shard. Unit: milliseconds since it began.
@@ -18,10 +17,24 @@ impl Tick {
     /// The end of time: what never comes due.
     pub const NEVER: Self = Self(u64::MAX);
 
+    /// The time so long after the shard began.
+    pub fn of(since_began: Duration) -> Self {
+        Self::default().after(since_began)
+    }
+
     /// This much later; [`Tick::NEVER`] rather than wrap.
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(millis(duration)))
     }
+
+    /// This much earlier; the beginning rather than wrap.
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Where a session is. New, resuming, slow and catching up are one state.
@@ -70,6 +83,8 @@ pub enum Due {
     Nothing,
     /// A heartbeat.
     Heartbeat,
+    /// The frame that tells of the end of its term.
+    Notice,
     /// Its end.
     Close(CloseReason),
 }
@@ -81,6 +96,20 @@ pub struct Pace {
     pub heartbeat: Option<Duration>,
     /// The end for one that takes no byte for so long.
     pub slow_client_timeout: Option<Duration>,
+}
+
+/// How long a session may go on with the token that it came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// It ends then; [`Tick::NEVER`]: it does not.
+    pub ends_at: Tick,
+    /// It is told of that then, once; [`Tick::NEVER`]: it is not, or it was.
+    pub notice_at: Tick,
+}
+
+impl Term {
+    /// For a session whose rights do not end.
+    pub const ENDLESS: Self = Self { ends_at: Tick::NEVER, notice_at: Tick::NEVER };
 }
 
 /// One reader's stream.
@@ -101,12 +130,13 @@ pub struct Session {
     stalled_since: Option<Tick>,
     /// When it ends, whatever happens, and why.
     ends_at: Option<(Tick, CloseReason)>,
-    grants: Grants,
+    /// The same by its token, which may be prolonged; `None`: it is endless. Few sessions have one.
+    term: Option<Box<Term>>,
 }
 
 impl Session {
     /// A session that goes on after `cursor`, at `now`.
-    pub fn new(cursor: Sequence, grants: Grants, ends_at: Option<(Tick, CloseReason)>, now: Tick) -> Self {
+    pub fn new(cursor: Sequence, ends_at: Option<(Tick, CloseReason)>, now: Tick) -> Self {
         Self {
             state: State::CatchingUp,
             cursor,
@@ -116,13 +146,8 @@ impl Session {
             last_byte_at: now,
             stalled_since: None,
             ends_at,
-            grants,
+            term: None,
         }
-    }
-
-    /// Its rights.
-    pub fn grants(&self) -> &Grants {
-        &self.grants
     }
 
     /// All up to and with this place was written or is pending, in a shard that is at `position`.
@@ -309,19 +334,46 @@ impl Session {
         }
     }
 
+    /// Its token is good for `term` from now on.
+    pub fn set_term(&mut self, term: Term) {
+        self.term = (term != Term::ENDLESS).then(|| Box::new(term));
+    }
+
+    /// How long it may go on with its token.
+    pub fn term(&self) -> Term {
+        self.term.as_deref().copied().unwrap_or(Term::ENDLESS)
+    }
+
+    /// It was told of the end of its term, or half of that: nothing is told twice.
+    pub fn on_notice_sent(&mut self) {
+        if let Some(term) = &mut self.term {
+            term.notice_at = Tick::NEVER;
+        }
+    }
+
+    /// When it ends if nothing changes, and why.
+    fn end(&self) -> (Tick, CloseReason) {
+        let by_token = self.term().ends_at;
+        match self.ends_at {
+            Some((at, reason)) if at <= by_token => (at, reason),
+            _ => (by_token, CloseReason::TokenEnded),
+        }
+    }
+
     /// When it must be looked at next.
     pub fn due_at(&self, pace: &Pace) -> Tick {
-        let end = self.ends_at.map_or(Tick::NEVER, |(at, _)| at);
+        // Not while bytes are owed: they may be the second half of a frame.
+        let may_be_told = self.is_free() && !self.is_closing();
         let beat = match pace.heartbeat {
-            // Not while bytes are owed: they may be the second half of a frame.
-            Some(interval) if self.is_free() && !self.is_closing() => self.last_byte_at.after(interval),
+            Some(interval) if may_be_told => self.last_byte_at.after(interval),
             _ => Tick::NEVER,
         };
+        let notice = if may_be_told { self.term().notice_at } else { Tick::NEVER };
         let stall = match (self.stalled_since, pace.slow_client_timeout) {
             (Some(since), Some(timeout)) => since.after(timeout),
             _ => Tick::NEVER,
         };
-        if self.is_closing() { stall } else { end.min(beat).min(stall) }
+        if self.is_closing() { stall } else { self.end().0.min(notice).min(beat).min(stall) }
     }
 
     /// What has come due at `now`.
@@ -334,8 +386,10 @@ impl Session {
         {
             return Due::Close(CloseReason::Slow);
         }
-        match self.ends_at {
-            Some((at, reason)) if at <= now && !self.is_closing() => Due::Close(reason),
+        match self.end() {
+            (at, reason) if at <= now && !self.is_closing() => Due::Close(reason),
+            // A heartbeat that is due as well is not needed: the notice is as good.
+            _ if self.term().notice_at <= now && self.is_free() => Due::Notice,
             _ => Due::Heartbeat,
         }
     }
@@ -360,7 +414,7 @@ mod tests {
     }
 
     fn session(cursor: u64) -> Session {
-        Session::new(Sequence(cursor), Grants::Anonymous, None, Tick(0))
+        Session::new(Sequence(cursor), None, Tick(0))
     }
 
     fn bytes(text: &'static str) -> Bytes {
@@ -488,7 +542,50 @@ mod tests {
     }
 
     #[test]
+    fn a_term_is_told_of_once_and_then_ends() {
+        let mut session = session(0);
+        let term = |notice_at, ends_at| Term { notice_at: secs(notice_at), ends_at: secs(ends_at) };
+        session.set_term(term(5, 10));
+        assert_eq!((session.due_at(&PACE), session.on_deadline(secs(4), &PACE)), (secs(5), Due::Nothing));
+        assert_eq!(session.on_deadline(secs(5), &PACE), Due::Notice);
+        session.on_sent(&bytes("notice"), Sequence(0), Sequence(0), Sent::All, secs(5));
+        session.on_notice_sent();
+        assert_eq!((session.due_at(&PACE), session.on_deadline(secs(9), &PACE)), (secs(10), Due::Nothing));
+        assert_eq!(session.on_deadline(secs(10), &PACE), Due::Close(CloseReason::TokenEnded));
+
+        session.set_term(term(15, 40)); // prolonged: told again
+        assert_eq!(session.on_deadline(secs(10), &PACE), Due::Nothing);
+        assert_eq!(session.on_deadline(secs(20), &PACE), Due::Notice, "in place of the heartbeat of the same time");
+        session.set_term(Term::ENDLESS);
+        assert_eq!(session.on_deadline(secs(20), &PACE), Due::Heartbeat);
+    }
+
+    #[test]
+    fn no_notice_goes_into_a_half_written_frame_nor_to_one_that_ends() {
+        let mut session = session(0);
+        session.set_term(Term { notice_at: secs(5), ends_at: secs(50) });
+        session.on_sent(&bytes("frame"), Sequence(0), Sequence(1), Sent::Part(2), secs(1));
+        session.on_writable();
+        assert_eq!(session.on_deadline(secs(49), &PACE), Due::Nothing);
+        session.on_pending_sent(Sent::All, secs(49));
+        assert_eq!(session.on_deadline(secs(49), &PACE), Due::Notice);
+        session.close(CloseReason::Drain, &bytes("bye"));
+        session.on_pending_sent(Sent::All, secs(50));
+        assert_eq!(session.on_deadline(secs(50), &PACE), Due::Nothing);
+    }
+
+    #[test]
+    fn the_end_of_a_token_and_another_end_are_the_earlier_of_both() {
+        for (other, token, want) in [(5, 9, CloseReason::Lifetime), (9, 5, CloseReason::TokenEnded)] {
+            let mut session = Session::new(Sequence(0), Some((secs(other), CloseReason::Lifetime)), Tick(0));
+            session.set_term(Term { notice_at: Tick::NEVER, ends_at: secs(token) });
+            assert_eq!(session.on_deadline(secs(5), &PACE), Due::Close(want));
+            assert_eq!(session.on_deadline(secs(12), &PACE), Due::Close(want), "whenever it is asked");
+        }
+    }
+
+    #[test]
     fn a_session_is_small() {
-        assert!(size_of::<Session>() <= 104, "{} bytes", size_of::<Session>());
+        assert!(size_of::<Session>() <= 88, "{} bytes", size_of::<Session>());
     }
 }

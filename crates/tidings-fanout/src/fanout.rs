@@ -16,6 +16,7 @@ use tidings_wire::Chunk;
 
 use crate::inbox::{Inbox, Joining, Message};
 use crate::interest::TopicHash;
+use crate::lease::{Hold, Lease};
 use crate::outbox::{EventStream, outbox};
 use crate::permit::Permit;
 use crate::shard::{Shard, WAKER_TOKEN, run};
@@ -63,6 +64,8 @@ pub struct Subscription {
     pub cursor: Sequence,
     /// `text/event-stream` bytes that go out before any event, without chunk framing.
     pub opening: Bytes,
+    /// What binds it to the token it came with; `None`: nothing, it came without.
+    pub lease: Option<Arc<Lease>>,
 }
 
 /// The running shards. Ends them when it is dropped.
@@ -153,8 +156,9 @@ impl FanoutHandle {
 
     /// Gives a socket to a shard. `head` is the head of the response, up to and with its blank line; the body follows
     /// in chunks. The head and the opening are written here: the reader does not wait until the shard wakes.
-    pub fn join_direct(&self, socket: TcpStream, head: &[u8], subscription: Subscription, permit: Permit) {
-        if let Some(joining) = greet(mio::net::TcpStream::from_std(socket), head, subscription, permit) {
+    pub fn join_direct(&self, socket: TcpStream, head: &[u8], mut subscription: Subscription, permit: Permit) {
+        let Ok(lease) = hold(&mut subscription) else { return };
+        if let Some(joining) = greet(mio::net::TcpStream::from_std(socket), head, subscription, lease, permit) {
             self.choose().join(joining);
         }
     }
@@ -164,7 +168,9 @@ impl FanoutHandle {
         let shard = self.choose();
         let (outbox, stream) = outbox(Arc::clone(&shard.inbox));
         let opening = std::mem::take(&mut subscription.opening);
-        shard.join(Joining { way: Way::Body(outbox), opening, subscription, permit: None });
+        if let Ok(lease) = hold(&mut subscription) {
+            shard.join(Joining { way: Way::Body(outbox), opening, subscription, lease, permit: None });
+        }
         stream
     }
 
@@ -179,7 +185,13 @@ impl FanoutHandle {
 }
 
 /// Writes the head and the opening of a stream; what is not taken, the session owes. Nothing when the reader is gone.
-fn greet(mut stream: mio::net::TcpStream, head: &[u8], subscription: Subscription, permit: Permit) -> Option<Joining> {
+fn greet(
+    mut stream: mio::net::TcpStream,
+    head: &[u8],
+    subscription: Subscription,
+    lease: Option<Hold>,
+    permit: Permit,
+) -> Option<Joining> {
     let opening = Chunk::build(subscription.opening.len(), |out| out.extend_from_slice(&subscription.opening));
     let mut opening = Bytes::from([head, opening.wire()].concat());
     match socket::send(&mut stream, &opening).ok()? {
@@ -187,8 +199,20 @@ fn greet(mut stream: mio::net::TcpStream, head: &[u8], subscription: Subscriptio
         Sent::Part(taken) => opening.advance(taken),
         Sent::Nothing => {}
     }
-    Some(Joining { way: Way::Direct(stream), opening, subscription, permit: Some(permit) })
+    Some(Joining { way: Way::Direct(stream), opening, subscription, lease, permit: Some(permit) })
 }
+
+/// Takes up the lease of a session, if it has one. A lease is for one session: the second with it is ended unheard.
+fn hold(subscription: &mut Subscription) -> Result<Option<Hold>, LeaseTaken> {
+    let Some(lease) = subscription.lease.take() else { return Ok(None) };
+    let hold = Hold::of(lease).ok_or(LeaseTaken);
+    if hold.is_err() {
+        tracing::error!("a session came with the lease of another one and is ended");
+    }
+    hold.map(Some)
+}
+
+struct LeaseTaken;
 
 /// Tells the shards of commits for as long as they are there. It does not keep them: they keep the engine.
 struct CommitsToShards(Weak<[ShardHandle]>);
@@ -221,9 +245,11 @@ impl ShardHandle {
     /// is awake, finds it in its inbox.
     fn join(&self, joining: Joining) {
         self.sessions.fetch_add(1, Ordering::Relaxed);
-        match self.shard.try_lock() {
-            Ok(mut shard) if !self.inbox.has_work() => shard.join_from_outside(joining),
-            _ => self.inbox.send(Message::Join(Box::new(joining))),
+        let sleeping = self.shard.try_lock().ok().filter(|_| !self.inbox.has_work());
+        match sleeping {
+            Some(mut shard) => shard.join_from_outside(joining),
+            // The lock is left: a shard that has ended drops the session here, and what hangs on it.
+            None => self.inbox.send(Message::Join(Box::new(joining))),
         }
     }
 

@@ -9,6 +9,7 @@ use tidings_core::{EngineError, Read, Sequence};
 
 use crate::fanout::Subscription;
 use crate::interest::{Interest, TopicHash};
+use crate::lease::Hold;
 use crate::permit::Permit;
 use crate::shard::FetchNumber;
 use crate::way::Way;
@@ -48,6 +49,8 @@ pub(crate) enum Message {
     Writable(SessionKey),
     /// The reader of an outbox has left.
     Gone(SessionKey),
+    /// The lease of a session has changed.
+    Lease(SessionKey),
     /// The engine has answered a fetch.
     Fetched(FetchNumber, Result<Read, EngineError>),
     /// End all sessions, spread over so long, and every one that comes from now on.
@@ -63,13 +66,14 @@ pub(crate) struct Joining {
     /// The bytes that go out first, as this way wants them.
     pub(crate) opening: bytes::Bytes,
     pub(crate) subscription: Subscription,
+    pub(crate) lease: Option<Hold>,
     pub(crate) permit: Option<Permit>,
 }
 
 /// A shard's inbox.
 ///
-/// Its bound: a session is one `Join` once, and has at most one `Writable` (it is asked for one at a time) and one
-/// `Gone` under way; sessions are bounded by the connection limit. A fetch is answered once, and a shard has few of them
+/// Its bound: a session is one `Join` once, and has at most one `Writable` (it is asked for one at a time), one
+/// `Lease` and one `Gone` under way; sessions are bounded by the connection limit. A fetch is answered once, and a shard has few of them
 /// at a time, with their pages bounded in bytes (`shard::elsewhere`). `Drain` and `Stop` are said once for a hub.
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -77,6 +81,8 @@ pub(crate) struct Inbox {
     messages: Mutex<Option<Vec<Message>>>,
     waker: Waker,
     is_asleep: AtomicBool,
+    /// It sleeps only for a moment, and looks for what was committed by itself.
+    is_resting: AtomicBool,
     /// Something was committed that may concern a reader of this shard.
     has_news: AtomicBool,
     /// It concerns so many, or may, that only the shard's own thread is to write to them.
@@ -95,6 +101,7 @@ impl Inbox {
             messages: Mutex::new(Some(Vec::new())),
             waker,
             is_asleep: AtomicBool::new(false),
+            is_resting: AtomicBool::new(false),
             has_news: AtomicBool::new(false),
             has_big_news: AtomicBool::new(false),
             is_tended: AtomicBool::new(false),
@@ -126,7 +133,7 @@ impl Inbox {
         self.has_news.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst); // pairs with that of `stop_tending`: one of the two sees the other
         if !self.is_tended.load(Ordering::Relaxed) {
-            self.wake();
+            self.wake_for_news();
         }
     }
 
@@ -136,7 +143,7 @@ impl Inbox {
         self.has_big_news.store(true, Ordering::Relaxed);
         self.has_news.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        self.wake();
+        self.wake_for_news();
     }
 
     /// Is there nothing for the shard but commits that concern few of its readers?
@@ -177,10 +184,10 @@ impl Inbox {
         self.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The shard has ended.
-    pub(crate) fn close(&self) {
-        let rest = self.lock().take();
-        drop(rest); // not under the lock: a session that never joined may tell us that it has gone
+    /// The shard has ended. What it had not taken is not to be dropped under a lock: a session that never joined may tell
+    /// us that it has gone.
+    pub(crate) fn close(&self) -> Option<Vec<Message>> {
+        self.lock().take()
     }
 
     /// Is there something that the shard has not taken?
@@ -199,14 +206,30 @@ impl Inbox {
         fence(Ordering::SeqCst); // pairs with those of whoever brings work
     }
 
+    /// The shard is about to rest: what is committed does not wake it, what it is sent does. Answers whether it was sent
+    /// something already.
+    pub(crate) fn fall_asleep_for_a_rest(&self) -> bool {
+        self.is_resting.store(true, Ordering::Relaxed);
+        self.fall_asleep();
+        !self.has_no_messages()
+    }
+
     /// The shard is awake and looks for work by itself.
     pub(crate) fn stay_awake(&self) {
         self.is_asleep.store(false, Ordering::Relaxed);
+        self.is_resting.store(false, Ordering::Relaxed);
         self.is_tended.store(false, Ordering::Relaxed); // its owner has the lock, so nobody else works for it
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Vec<Message>>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_for_news(&self) {
+        // Seen late, it costs a wake-up too many or a rest: the flag falls after the rest, and then the shard looks.
+        if !self.is_resting.load(Ordering::Relaxed) {
+            self.wake();
+        }
     }
 
     /// Wakes the shard if it sleeps.

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use tidings_topic::{Selector, SelectorSet};
+use tidings_topic::SelectorSet;
 
 /// The hash of a topic, computed once for all shards. Two topics with the same one only wake a shard for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,11 +39,9 @@ impl Interest {
     pub(crate) fn add(&self, selectors: &SelectorSet) {
         let mut exact = self.exact.write().unwrap_or_else(PoisonError::into_inner);
         for selector in selectors {
-            match selector {
-                Selector::Exact(topic) => *exact.entry(TopicHash::of(topic.as_str())).or_default() += 1,
-                Selector::Glob(_) => {
-                    self.patterns.fetch_add(1, Ordering::Relaxed);
-                }
+            match selector.as_exact() {
+                Some(topic) => *exact.entry(TopicHash::of(topic.as_str())).or_default() += 1,
+                None => drop(self.patterns.fetch_add(1, Ordering::Relaxed)),
             }
         }
     }
@@ -51,8 +49,8 @@ impl Interest {
     pub(crate) fn remove(&self, selectors: &SelectorSet) {
         let mut exact = self.exact.write().unwrap_or_else(PoisonError::into_inner);
         for selector in selectors {
-            match selector {
-                Selector::Exact(topic) => {
+            match selector.as_exact() {
+                Some(topic) => {
                     let hash = TopicHash::of(topic.as_str());
                     if let Some(groups) = exact.get_mut(&hash) {
                         *groups -= 1;
@@ -61,9 +59,7 @@ impl Interest {
                         }
                     }
                 }
-                Selector::Glob(_) => {
-                    self.patterns.fetch_sub(1, Ordering::Relaxed);
-                }
+                None => drop(self.patterns.fetch_sub(1, Ordering::Relaxed)),
             }
         }
         if exact.capacity() > ROOM_KEPT && exact.len() < exact.capacity() / 8 {
@@ -95,7 +91,7 @@ impl Hasher for Identity {
 
 #[cfg(test)]
 mod tests {
-    use tidings_topic::Topic;
+    use tidings_topic::{Selector, Topic};
 
     use super::*;
 

@@ -7,6 +7,7 @@ mod door;
 mod fanout;
 mod inbox;
 mod interest;
+mod lease;
 mod outbox;
 mod permit;
 mod shard;
@@ -15,5 +16,6 @@ mod way;
 
 pub use door::{Admission, Admitted, Arrival, Door, Porter, has_empty_line};
 pub use fanout::{Fanout, FanoutHandle, FanoutOptions, Subscription};
+pub use lease::{Companion, Lease, LeaseTerms, Notice, NoticeFrame};
 pub use outbox::EventStream;
 pub use permit::{ConnectionGate, Permit};

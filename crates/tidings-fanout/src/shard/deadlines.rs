@@ -1,7 +1,8 @@
 //! What comes due in a shard: heartbeats, readers that take nothing, ends of streams.
 
+use bytes::Bytes;
 use tidings_core::CloseReason;
-use tidings_core::session::{Due, Tick};
+use tidings_core::session::{Due, Sent, Tick};
 use tidings_core::wheel::Wheel;
 
 use super::Shard;
@@ -70,6 +71,7 @@ impl Shard {
         match entry.session.on_deadline(self.now, &self.pace) {
             Due::Nothing => self.schedule(key),
             Due::Heartbeat => self.beat(key),
+            Due::Notice => self.give_notice(key),
             // It takes no byte, so there is nothing to wait for.
             Due::Close(reason @ CloseReason::Slow) => self.remove(key, reason),
             Due::Close(reason) => self.close(key, reason),
@@ -77,18 +79,25 @@ impl Shard {
     }
 
     fn beat(&mut self, key: SessionKey) {
-        let (now, position, outbox_bytes_max) = (self.now, self.position, self.options.limits.batch_bytes_max);
         let Some(entry) = self.roster.get(key) else { return };
         let bytes = entry.way.bytes_of(&self.heartbeat);
-        match entry.way.send(&bytes, outbox_bytes_max) {
-            Ok(sent) => {
-                self.counters.heartbeats.increment();
-                self.update(key, |session| {
-                    let cursor = session.cursor(position);
-                    session.on_sent(&bytes, cursor, cursor, sent, now);
-                });
-            }
-            Err(_) => self.remove(key, CloseReason::Broken),
+        if self.say(key, &bytes).is_some() {
+            self.counters.heartbeats.increment();
         }
+    }
+
+    /// Writes to a session that owes nothing what is no event: it stays where it is. Answers how much was taken, if it is
+    /// still there.
+    pub(super) fn say(&mut self, key: SessionKey, bytes: &Bytes) -> Option<Sent> {
+        let (now, position, outbox_bytes_max) = (self.now, self.position, self.options.limits.batch_bytes_max);
+        let Ok(sent) = self.roster.get(key)?.way.send(bytes, outbox_bytes_max) else {
+            self.remove(key, CloseReason::Broken);
+            return None;
+        };
+        self.update(key, |session| {
+            let cursor = session.cursor(position);
+            session.on_sent(bytes, cursor, cursor, sent, now);
+        });
+        Some(sent)
     }
 }

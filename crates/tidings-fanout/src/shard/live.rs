@@ -1,51 +1,15 @@
 //! What was committed goes to the live members of the groups that want it: one buffer for a group, one write for a member.
 
+use std::sync::Arc;
+
+use tidings_core::group::Group;
 use tidings_core::session::Sent;
-use tidings_core::{CloseReason, Kind, Record, Sequence};
-use tidings_wire::Chunk;
+use tidings_core::{CloseReason, Engine, Record, Sequence};
 
 use super::Shard;
+use super::batch::Batch;
+use crate::inbox::SessionKey;
 use crate::way::Way;
-
-/// What a group gets at once: the same bytes for all who may see the same.
-pub(crate) struct Batch {
-    /// For readers of public events only.
-    public: Part,
-    /// For those who may see private ones too; `None` when there are none in it.
-    all: Option<Part>,
-    /// With it the topics of the group have ended.
-    pub(crate) ends: bool,
-}
-
-/// A batch as some of its readers get it.
-#[derive(Clone)]
-pub(crate) struct Part {
-    pub(crate) chunk: Chunk,
-    pub(crate) events: u64,
-}
-
-impl Batch {
-    pub(crate) fn of<'a>(records: impl Iterator<Item = &'a Record> + Clone) -> Self {
-        let has_private = records.clone().any(|record| record.private);
-        let ends = records.clone().any(|record| record.kind == Kind::End);
-        let public = Part::of(records.clone().filter(|record| !record.private));
-        Self { public, all: has_private.then(|| Part::of(records)), ends }
-    }
-
-    /// The batch for a reader who may see private events, or may not.
-    pub(crate) fn part_for(&self, may_read_private: bool) -> &Part {
-        match &self.all {
-            Some(all) if may_read_private => all,
-            _ => &self.public,
-        }
-    }
-}
-
-impl Part {
-    fn of<'a>(records: impl Iterator<Item = &'a Record> + Clone) -> Self {
-        Self { chunk: Chunk::join(records.clone().map(|record| &record.chunk)), events: records.count() as u64 }
-    }
-}
 
 impl Shard {
     /// Carries what was committed up to `target` to the live sessions.
@@ -66,16 +30,19 @@ impl Shard {
         for record in &self.records {
             for &group_key in self.roster.index.matching(record.topic.as_str()) {
                 let group = &mut self.roster.groups[group_key as usize];
-                if group.live().is_empty() {
-                    continue;
+                if gather(group, record, &*self.engine) {
+                    self.dirty_groups.push(group_key);
                 }
-                let selectors = &group.spec.selectors;
-                let is_last_end = || self.engine.ended_through(selectors) == Some(record.sequence);
-                if group.spec.wants(record, is_last_end) {
-                    if group.batch.is_empty() {
+            }
+            // Mostly there are none.
+            for alternate in &record.alternates {
+                for &group_key in self.roster.index.matching(alternate.as_str()) {
+                    let group = &mut self.roster.groups[group_key as usize];
+                    // Another topic of the record may have led here before: it would be the last.
+                    let is_here = group.batch.last().is_some_and(|last| Arc::ptr_eq(last, record));
+                    if !is_here && gather(group, record, &*self.engine) {
                         self.dirty_groups.push(group_key);
                     }
-                    group.batch.push(record.clone());
                 }
             }
         }
@@ -90,16 +57,23 @@ impl Shard {
 
     fn deliver_to_group(&mut self, group_key: u32, before: Sequence) {
         let mut records = std::mem::take(&mut self.roster.groups[group_key as usize].batch);
-        let batch = Batch::of(records.iter().map(AsRef::as_ref));
+        let batch = Batch::of(&records);
         records.clear();
         self.roster.groups[group_key as usize].batch = records;
 
+        let for_all = batch.for_all();
+        let mut own_part;
         let (mut writes, mut events, mut bytes) = (0, 0, 0);
         // From the last to the first: a member that leaves gives its slot to one that was already served.
         for slot in (0..self.roster.groups[group_key as usize].live().len()).rev() {
             let key = self.roster.groups[group_key as usize].live()[slot];
+            let part = if let Some(part) = for_all {
+                part
+            } else {
+                own_part = self.part_for(key, &batch);
+                &own_part
+            };
             let Some(entry) = self.roster.get(key) else { continue };
-            let part = batch.part_for(entry.session.grants().may_read_private());
             if part.chunk.is_empty() {
                 continue;
             }
@@ -130,6 +104,7 @@ impl Shard {
             }
         }
         self.counters.writes.add(writes);
+        self.rest.add_writes(writes);
         self.counters.delivered_live.add(events);
         self.counters.bytes_out.add(bytes);
     }
@@ -148,6 +123,22 @@ impl Shard {
         self.position = window_start.max(position);
         self.inbox.set_carried(self.position);
     }
+}
+
+/// Adds `record`, of which a topic is one of theirs, to what the live members of a group get, if they want it. Answers
+/// whether it is the first in the batch.
+fn gather(group: &mut Group<SessionKey>, record: &Arc<Record>, engine: &dyn Engine) -> bool {
+    if group.live().is_empty() {
+        return false;
+    }
+    let selectors = &group.spec.selectors;
+    let is_last_end = || engine.ended_through(selectors) == Some(record.sequence);
+    let is_first = group.batch.is_empty();
+    let wants = group.spec.wants(record, is_last_end);
+    if wants {
+        group.batch.push(Arc::clone(record));
+    }
+    wants && is_first
 }
 
 pub(super) fn bytes_taken(sent: Sent, len: usize) -> u64 {

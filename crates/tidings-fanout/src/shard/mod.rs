@@ -1,21 +1,25 @@
 //! A shard: one thread that owns sockets, groups and deadlines, and carries all that was committed to its sessions.
 //!
 //! A turn of it: what sockets and others say, what was committed since (`live`), who is behind (`replay`; what is not at
-//! hand is `elsewhere`), what is due (`deadlines`). It sleeps only when none of these has anything to do; then others may
-//! work for it (`outside`).
+//! hand is `elsewhere`), what is due (`deadlines`). It sleeps only when none of these has anything to do, or for a moment after much work (`rest`);
+//! then others may work for it (`outside`).
 
+mod batch;
 mod deadlines;
 mod elsewhere;
 mod fetches;
+mod leases;
 mod live;
 mod outside;
 mod replay;
+mod rest;
+mod rights;
 mod roster;
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -30,9 +34,11 @@ use self::elsewhere::{Failures, fetches_max};
 pub(crate) use self::fetches::FetchNumber;
 use self::fetches::{Fetches, PageStart};
 use self::replay::Pages;
-use self::roster::{Entry, Roster};
-use crate::fanout::FanoutOptions;
+use self::rest::Rest;
+use self::roster::{Entry, Leaver, Newcomer, Roster};
+use crate::fanout::{FanoutOptions, Subscription};
 use crate::inbox::{Inbox, Joining, Message, SessionKey};
+use crate::lease::Hold;
 use crate::socket::{self, Received};
 use crate::way::Way;
 
@@ -51,15 +57,25 @@ pub(crate) fn run(mut poll: Poll, shard: &Mutex<Shard>) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
                 tracing::error!(%error, "a shard cannot poll its sockets and ends");
-                return lock().stop();
+                return end(lock());
             }
         }
         let mut shard = lock();
         if !shard.turn(&events) {
-            return shard.stop();
+            return end(shard);
         }
         timeout = shard.time_to_sleep();
+        let left = std::mem::take(&mut shard.left);
+        drop(shard);
+        drop(left); // what hangs on it may take a while, or come back to the shard
     }
+}
+
+fn end(mut shard: MutexGuard<'_, Shard>) {
+    let unheard = shard.stop();
+    let left = std::mem::take(&mut shard.left);
+    drop(shard);
+    drop((unheard, left)); // as above
 }
 
 /// What a shard knows.
@@ -85,6 +101,9 @@ pub(crate) struct Shard {
     failures: Failures,
     pinned_bytes: usize,
     drain: Option<Duration>,
+    /// Leases of sessions that are gone. The shard's thread drops them once it has left the shard's lock.
+    left: Vec<Hold>,
+    rest: Rest,
     /// Its thread looks at the timers again by then.
     sleeps_until: Tick,
     // Room that is used again each turn.
@@ -124,6 +143,8 @@ impl Shard {
             failures: Failures::default(),
             pinned_bytes: 0,
             drain: None,
+            left: Vec::new(),
+            rest: Rest::new(Instant::now()),
             sleeps_until: Tick(0),
             records: Vec::new(),
             dirty_groups: Vec::new(),
@@ -133,6 +154,7 @@ impl Shard {
     /// One turn. Answers whether the shard goes on.
     fn turn(&mut self, events: &Events) -> bool {
         self.inbox.stay_awake();
+        self.rest.begin_turn(Instant::now());
         self.tick();
         for event in events {
             self.on_socket(event);
@@ -146,6 +168,7 @@ impl Shard {
                 Message::Join(joining) => self.on_join(*joining),
                 Message::Writable(key) => self.on_writable(key),
                 Message::Gone(key) => self.remove(key, CloseReason::Gone),
+                Message::Lease(key) => self.on_lease(key),
                 Message::Fetched(number, answer) => self.on_fetched(number, answer),
                 Message::Drain(over) => self.on_drain(over),
                 Message::Stop => return false,
@@ -162,17 +185,26 @@ impl Shard {
         if !self.runnable.is_empty() || self.timers.has_more_due() {
             return Some(Duration::ZERO);
         }
+        let commits_waiting = self.engine.tail().0.saturating_sub(self.position.0);
+        if let Some(rest) = self.rest.due(Instant::now(), commits_waiting) {
+            let has_messages = self.inbox.fall_asleep_for_a_rest();
+            return Some(if has_messages { Duration::ZERO } else { rest.min(self.until(due)) });
+        }
         self.inbox.fall_asleep();
         // A publisher that committed before it could see a new topic of ours has not told us.
         let may_have_missed = self.roster.take_is_wider() && self.engine.tail() > self.position;
         if may_have_missed || self.inbox.has_work() {
             return Some(Duration::ZERO);
         }
-        due.map(|due| Duration::from_millis(due.0.saturating_sub(self.now.0)))
+        due.is_some().then(|| self.until(due))
+    }
+
+    fn until(&self, due: Option<Tick>) -> Duration {
+        due.map_or(Duration::MAX, |due| Duration::from_millis(due.0.saturating_sub(self.now.0)))
     }
 
     fn tick(&mut self) {
-        self.now = Tick(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        self.now = Tick::of(self.began.elapsed());
     }
 
     fn on_socket(&mut self, event: &Event) {
@@ -204,7 +236,8 @@ impl Shard {
     }
 
     fn on_join(&mut self, joining: Joining) {
-        let Joining { way, opening, subscription, permit } = joining;
+        let Joining { way, opening, subscription, lease, permit } = joining;
+        let Subscription { group: spec, grants, cursor, .. } = subscription;
         let counters = Arc::clone(&self.counters);
         match way {
             Way::Direct(_) => {
@@ -220,11 +253,11 @@ impl Shard {
             let spread = longest.mul_f64(0.9 + 0.1 * fastrand::f64());
             (self.now.after(spread), CloseReason::Lifetime)
         });
-        let mut session = Session::new(subscription.cursor, subscription.grants, lifetime, self.now);
+        let mut session = Session::new(cursor, lifetime, self.now);
         session.owe(opening);
         self.pinned_bytes += session.pinned_bytes();
         counters.pinned_bytes.add(session.pinned_bytes() as u64);
-        let key = self.roster.insert(session, way, subscription.group, permit);
+        let key = self.roster.insert(Newcomer { session, way, spec, grants, lease, permit });
         let Some(entry) = self.roster.get(key) else { return };
         let is_there = match &mut entry.way {
             Way::Body(outbox) => outbox.attach(key),
@@ -237,6 +270,7 @@ impl Shard {
         if let Some(over) = self.drain {
             self.end_within(key, over);
         }
+        self.attach_lease(key);
         self.advance(key);
     }
 
@@ -323,7 +357,9 @@ impl Shard {
 
     /// Takes a session out, whatever state it is in.
     fn remove(&mut self, key: SessionKey, reason: CloseReason) {
-        let Some(Entry { session, way, group, .. }) = self.roster.remove(key, &self.counters) else { return };
+        let Some(leaver) = self.roster.remove(key, &self.counters) else { return };
+        let Leaver { session, way, group, lease, .. } = leaver;
+        self.left.extend(lease);
         if session.awaits_page() {
             self.fetches.leave(PageStart { group, cursor: session.cursor(self.position) }, key);
         }
@@ -361,11 +397,13 @@ impl Shard {
         self.update(key, |session| session.end_by(at, CloseReason::Drain));
     }
 
-    fn stop(&mut self) {
-        self.inbox.close();
+    /// Ends it. Answers what it was told and has not heard.
+    fn stop(&mut self) -> Option<Vec<Message>> {
+        let unheard = self.inbox.close();
         for key in self.roster.keys() {
             self.remove(key, CloseReason::Drain);
         }
+        unheard
     }
 
     fn jittered_retry(&self) -> u64 {

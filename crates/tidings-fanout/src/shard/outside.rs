@@ -55,10 +55,11 @@ impl Shard {
         true
     }
 
-    /// The shard's thread must not sleep longer than what was done for it allows.
+    /// The shard's thread must not sleep longer than what was done for it allows. It also drops what sessions leave behind:
+    /// a publisher that did so could find itself publishing again.
     fn wake_if_earlier(&self) {
         let due = self.timers.next_due().unwrap_or(Tick::NEVER);
-        if due < self.sleeps_until || !self.runnable.is_empty() {
+        if due < self.sleeps_until || !self.runnable.is_empty() || !self.left.is_empty() {
             self.inbox.wake();
         }
     }

@@ -11,8 +11,9 @@ use tidings_core::{CloseReason, GroupSpec, Kind, Page, Read, ReadLimit, ReadRequ
 use tidings_topic::SelectorSet;
 
 use super::Shard;
+use super::batch::Batch;
 use super::fetches::{Outcome, PageStart};
-use super::live::{Batch, bytes_taken};
+use super::live::bytes_taken;
 use crate::inbox::SessionKey;
 
 /// Records that a page may look at before others have their turn. What costs time but sends nothing takes as much from
@@ -104,8 +105,14 @@ impl Shard {
 
     fn give_page(&mut self, key: SessionKey, cursor: Sequence, page: &SharedPage) -> usize {
         let outbox_bytes_max = self.options.limits.batch_bytes_max;
+        let own_part;
+        let part = if let Some(part) = page.batch.for_all() {
+            part
+        } else {
+            own_part = self.part_for(key, &page.batch);
+            &own_part
+        };
         let Some(entry) = self.roster.get(key) else { return 0 };
-        let part = page.batch.part_for(entry.session.grants().may_read_private());
         if part.chunk.is_empty() {
             entry.session.skip_to(page.through);
             return SCANNED_PER_PAGE_MAX;
@@ -153,6 +160,6 @@ impl Shard {
         if let Some(end) = page.records.iter().position(|record| record.kind == Kind::End) {
             page.records.truncate(end + 1);
         }
-        SharedPage { batch: Batch::of(page.records.iter().map(AsRef::as_ref)), through: page.through }
+        SharedPage { batch: Batch::of(&page.records), through: page.through }
     }
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use slab::Slab;
 use tidings_core::group::Group;
 use tidings_core::session::{Session, Tick};
-use tidings_core::{Counters, GroupSpec};
+use tidings_core::{CloseReason, Counters, Grants, GroupSpec};
 use tidings_topic::Index;
 
+use super::rights::{Rights, RightsTable};
 use crate::inbox::{Inbox, SessionKey};
+use crate::lease::Hold;
 use crate::permit::Permit;
 use crate::way::Way;
 
@@ -22,12 +24,35 @@ pub(crate) struct Entry {
     pub(crate) group: u32,
     pub(crate) session: Session,
     pub(crate) way: Way,
+    /// What it may see.
+    rights: Arc<Rights>,
+    /// What binds it to the token it came with.
+    pub(crate) lease: Option<Hold>,
     /// When it comes up in the timer wheel, and which of its entries there counts.
     pub(crate) scheduled_at: Tick,
     pub(crate) timer: u32,
     /// It stands in the shard's list of those with something to do.
     pub(crate) is_runnable: bool,
     /// The place of its connection; a body's connection keeps its own.
+    permit: Option<Permit>,
+}
+
+/// A session that comes in, and what belongs to it.
+pub(crate) struct Newcomer {
+    pub(crate) session: Session,
+    pub(crate) way: Way,
+    pub(crate) spec: GroupSpec,
+    pub(crate) grants: Grants,
+    pub(crate) lease: Option<Hold>,
+    pub(crate) permit: Option<Permit>,
+}
+
+/// A session that was taken out, and what it had.
+pub(crate) struct Leaver {
+    pub(crate) session: Session,
+    pub(crate) way: Way,
+    pub(crate) group: u32,
+    pub(crate) lease: Option<Hold>,
     _permit: Option<Permit>,
 }
 
@@ -37,6 +62,7 @@ pub(crate) struct Roster {
     generation: u32,
     pub(crate) groups: Slab<Group<SessionKey>>,
     by_spec: HashMap<GroupSpec, u32>,
+    rights: RightsTable,
     pub(crate) index: Index<u32>,
     /// Publishers see there what the groups want.
     inbox: Arc<Inbox>,
@@ -53,12 +79,14 @@ impl Roster {
             generation: 0,
             groups: Slab::new(),
             by_spec: HashMap::new(),
+            rights: RightsTable::new(),
             index: Index::new(INDEX_CACHE_ENTRIES_MAX),
         }
     }
 
     /// Takes in a session, and its group if it is the first of it.
-    pub(crate) fn insert(&mut self, session: Session, way: Way, spec: GroupSpec, permit: Option<Permit>) -> SessionKey {
+    pub(crate) fn insert(&mut self, newcomer: Newcomer) -> SessionKey {
+        let Newcomer { session, way, spec, grants, lease, permit } = newcomer;
         let group = self.group_for(spec);
         self.groups[group as usize].enter();
         self.generation = self.generation.wrapping_add(1);
@@ -68,10 +96,12 @@ impl Roster {
             group,
             session,
             way,
+            rights: self.rights.take(grants),
+            lease,
             scheduled_at: Tick::NEVER,
             timer: 0,
             is_runnable: false,
-            _permit: permit,
+            permit,
         });
         SessionKey { index: narrow(index), generation }
     }
@@ -83,6 +113,20 @@ impl Roster {
     pub(crate) fn group_of(&mut self, key: SessionKey) -> Option<&Group<SessionKey>> {
         let group = self.get(key)?.group;
         self.groups.get(group as usize)
+    }
+
+    /// What a session may see from now on. A lease that was prolonged may have narrowed it since this was asked last.
+    pub(super) fn rights_of(&mut self, key: SessionKey) -> Option<&Rights> {
+        let entry = self.entries.get_mut(key.index as usize).filter(|entry| entry.generation == key.generation)?;
+        if let Some(lease) = &entry.lease {
+            let narrower = lease.take_narrower();
+            if !narrower.is_empty() && !self.rights.narrow(&mut entry.rights, narrower) {
+                // It has had too many different ones. Until it ends, which is soon, it sees nothing private.
+                self.rights.narrow(&mut entry.rights, vec![Grants::Anonymous]);
+                lease.end(CloseReason::TokenEnded);
+            }
+        }
+        Some(&entry.rights)
     }
 
     pub(crate) fn keys(&self) -> Vec<SessionKey> {
@@ -117,23 +161,25 @@ impl Roster {
     }
 
     /// Takes a session out, and its group if it was the last of it.
-    pub(crate) fn remove(&mut self, key: SessionKey, counters: &Counters) -> Option<Entry> {
+    pub(crate) fn remove(&mut self, key: SessionKey, counters: &Counters) -> Option<Leaver> {
         let slot = self.get(key)?.session.slot();
         if let Some(slot) = slot {
             self.leave_live(key, slot, counters);
         }
-        let entry = self.entries.remove(key.index as usize);
-        let group = entry.group as usize;
+        let Entry { group: group_key, session, way, rights, lease, permit, .. } =
+            self.entries.remove(key.index as usize);
+        self.rights.give_back(rights);
+        let group = group_key as usize;
         if self.groups[group].exit() {
             let spec = self.groups.remove(group).spec;
-            self.index.remove(&spec.selectors, entry.group);
+            self.index.remove(&spec.selectors, group_key);
             self.inbox.interest.remove(&spec.selectors);
             self.by_spec.remove(&spec);
         }
         if self.entries.is_empty() {
             self.give_back_room();
         }
-        Some(entry)
+        Some(Leaver { session, way, group: group_key, lease, _permit: permit })
     }
 
     fn group_for(&mut self, spec: GroupSpec) -> u32 {
@@ -163,4 +209,15 @@ impl Roster {
 
 fn narrow(index: usize) -> u32 {
     u32::try_from(index).expect("connections are limited to fewer than 2^32")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What docs/limits.md says of an idle subscriber is mostly this.
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 160, "{} bytes", size_of::<Entry>());
+    }
 }

@@ -7,6 +7,8 @@
 
 mod cuts;
 mod far;
+mod grants;
+mod lease;
 mod library;
 mod quiet;
 mod refuse;

@@ -233,14 +233,14 @@ pub(crate) fn failed() -> EngineError {
 struct Collector(Weak<Shared>);
 
 impl CommitListener for Collector {
-    fn on_commit(&self, topic: &Topic, _: Sequence) {
-        let Some(shared) = self.0.upgrade() else { return };
-        shared.desk().committed.insert(topic.clone());
-        shared.changed.notify_all();
+    fn on_commit(&self, topic: &Topic, tail: Sequence) {
+        self.on_group_commit(std::slice::from_ref(topic), tail);
     }
 
-    fn on_group_commit(&self, _: &[Topic], _: Sequence) {
-        unreachable!("memory commits one by one")
+    fn on_group_commit(&self, topics: &[Topic], _: Sequence) {
+        let Some(shared) = self.0.upgrade() else { return };
+        shared.desk().committed.extend(topics.iter().cloned());
+        shared.changed.notify_all();
     }
 }
 

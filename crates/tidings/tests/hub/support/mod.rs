@@ -7,6 +7,7 @@ pub(crate) mod far;
 pub(crate) mod hub;
 pub(crate) mod reader;
 pub(crate) mod seed;
+pub(crate) mod shards;
 
 use std::fmt::Debug;
 use std::net::{SocketAddr, TcpStream};
