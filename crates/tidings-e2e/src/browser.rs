@@ -20,7 +20,7 @@ use crate::http::request;
 use crate::place::{artifact, on_path};
 use crate::program::Program;
 
-/// One Chromium with one window; both processes end when this is dropped.
+/// One Chromium with one window, of one tab at first; both processes end when this is dropped.
 #[derive(Debug)]
 pub struct Browser {
     /// `None` once it has ended, in `drop`.
@@ -63,6 +63,33 @@ impl Browser {
     #[track_caller]
     pub fn open(&self, url: &str) {
         self.ask("POST", "/url", &json!({ "url": url }));
+    }
+
+    /// Opens an empty tab, goes to it and gives its name.
+    #[track_caller]
+    pub fn new_tab(&self) -> String {
+        let opened = self.ask("POST", "/window/new", &json!({ "type": "tab" }));
+        let name = opened["handle"].as_str().expect("a new tab has a handle").to_owned();
+        self.go_to_tab(&name);
+        name
+    }
+
+    /// Goes to a tab: all other calls are about its page.
+    #[track_caller]
+    pub fn go_to_tab(&self, name: &str) {
+        self.ask("POST", "/window", &json!({ "handle": name }));
+    }
+
+    /// Closes the tab; go to another one then.
+    #[track_caller]
+    pub fn close_tab(&self) {
+        self.ask("DELETE", "/window", &Value::Null);
+    }
+
+    /// Loads the page again, as a person who presses the button.
+    #[track_caller]
+    pub fn reload(&self) {
+        self.ask("POST", "/refresh", &json!({}));
     }
 
     /// Runs a script in the page (`arguments[0]`… are `arguments`) and gives what it returns.
