@@ -59,7 +59,9 @@ pub trait Engine: Send + Sync + 'static {
     /// [`EngineError`] when the history cannot be asked now.
     fn resolve(&self, request: ResumeRequest, now: Timestamp) -> EngineFuture<'_, Result<Resolution, EngineError>>;
 
-    /// Drops the history of a topic and lets it begin anew. Answers whether there was anything to drop.
+    /// Drops the history of a topic and lets it begin anew. Answers whether there was anything to drop: the events whose
+    /// canonical topic it is. Those of which it is an alternate one stay; and who reads a dropped event under an alternate
+    /// topic is told as if it were trimmed.
     ///
     /// # Errors
     /// [`EngineError`] when the history cannot be changed now.
@@ -99,7 +101,7 @@ pub trait CommitListener: Send + Sync {
     fn on_commit(&self, topic: &Topic, tail: Sequence);
 
     /// These topics, each once, got records at once, and all up to `tail` is committed: others wait behind this commit,
-    /// so nothing is to be delivered on this thread.
+    /// so nothing is to be delivered on this thread. Also for a single event that has several topics.
     fn on_group_commit(&self, topics: &[Topic], tail: Sequence);
 }
 
@@ -123,10 +125,12 @@ impl Listeners {
 /// May `publication` have the id that it brings, whatever is stored?
 ///
 /// # Errors
-/// [`AppendError::IdReserved`] when the id has the form of the hub's own.
+/// [`AppendError::IdReserved`] when the id has the form of the hub's own, unless its publisher takes any.
 pub fn check_id(publication: &Publication) -> Result<(), AppendError> {
     match &publication.id {
-        Some(id) if Position::parse(id.as_str()).is_some() => Err(AppendError::IdReserved { id: id.clone() }),
+        Some(id) if !publication.takes_any_id && Position::parse(id.as_str()).is_some() => {
+            Err(AppendError::IdReserved { id: id.clone() })
+        }
         _ => Ok(()),
     }
 }
@@ -261,7 +265,7 @@ pub struct EngineUsage {
     pub events: u64,
     /// Bytes that count against the limit.
     pub bytes: usize,
-    /// Topics with at least one event kept.
+    /// Topics under which at least one record is found.
     pub topics: usize,
     /// When the oldest event kept was committed.
     pub oldest_at: Option<Timestamp>,

@@ -18,6 +18,8 @@ pub struct GroupSpec {
     pub types: Option<TypeFilter>,
     /// The rules of their endpoint.
     pub dialect: Dialect,
+    /// Before each event they are told its position and its topics: `?announce=1`.
+    pub announces: bool,
 }
 
 /// The rules by which a stream talks.
@@ -120,6 +122,7 @@ mod tests {
             selectors: SelectorSet::one(tidings_topic::Topic::default_topic()),
             types: None,
             dialect: Dialect::Plain,
+            announces: false,
         };
         let mut group = Group::new(spec);
         assert_eq!([group.join('a'), group.join('b'), group.join('c')], [0, 1, 2]);

@@ -42,9 +42,9 @@ pub struct HistoryLimits {
 }
 
 impl HistoryLimits {
-    /// What a record counts for against the history's bytes.
+    /// What a record counts for against the history's bytes: its encoded bytes, the overhead, and its alternate topics.
     pub fn cost_bytes(&self, record: &Record) -> usize {
-        record.chunk.wire().len() + self.record_overhead_bytes
+        record.chunk.wire().len() + self.record_overhead_bytes + record.alternates_bytes()
     }
 }
 

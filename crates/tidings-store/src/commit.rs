@@ -152,7 +152,7 @@ impl Committer {
                 }
             }
         }
-        if let Some(id) = &publication.id
+        if let Some(id) = publication.id.as_ref().filter(|_| !publication.takes_any_id)
             && self.shared.find_sealed_id(id.as_str())?.is_some()
         {
             return Err(AppendError::IdTaken { id: id.clone() });
@@ -210,7 +210,7 @@ impl Committer {
             return;
         }
         let is_alone = group.waiting.len() == 1;
-        let mut topics: Vec<Topic> = group.records.iter().map(|record| record.topic.clone()).collect();
+        let mut topics: Vec<Topic> = group.records.iter().flat_map(|record| record.topics().cloned()).collect();
         {
             let mut state = self.shared.state_mut();
             for record in group.records {
@@ -339,8 +339,8 @@ impl Committer {
 impl Group {
     fn conflicts_with(&self, publication: &Publication) -> bool {
         let key = |key: &IdempotencyKey| (publication.topic.clone(), key.clone());
-        publication.id.as_ref().is_some_and(|id| self.ids.contains(id))
-            || self.ended.contains(&publication.topic)
+        publication.id.as_ref().is_some_and(|id| !publication.takes_any_id && self.ids.contains(id))
+            || publication.topics().any(|topic| self.ended.contains(topic))
             || publication.idempotency.as_ref().map(key).is_some_and(|key| self.keys.contains(&key))
     }
 

@@ -3,7 +3,8 @@
 //! ```text
 //! file:    SegmentHeader, frame, frame, … and zeros where the file was given room ahead
 //! frame:   length u32 | crc32 of the payload, begun with the salt of the file u32 | payload
-//! payload: flags u8 | sequence u64 | committed at u64 (ms) | unsynced bytes | topic | [id] [type] [retry] [ttl] [key] | data
+//! payload: flags u8 | sequence u64 | committed at u64 (ms) | unsynced bytes | topic | [id] [type] [retry] [ttl] [key]
+//!          [more flags u8 [alternate topics]] | data
 //! ```
 //! Numbers are little-endian; lengths within a payload are LEB128. What a flag does not announce is not there.
 
@@ -32,8 +33,12 @@ pub(crate) struct Frame {
     pub private: bool,
     pub ttl: Option<Duration>,
     pub topic: Topic,
+    /// The other topics under which it is found. Only an event has any.
+    pub alternates: Box<[Topic]>,
     /// The publisher's id; the hub's own is the position.
     pub id: Option<EventId>,
+    /// An earlier event may have the same id, or it may look like one of the hub's own. Only of an event with an id.
+    pub takes_any_id: bool,
     pub event_type: Option<EventType>,
     pub retry_ms: Option<u64>,
     pub data: String,
@@ -63,7 +68,9 @@ pub(crate) enum Decoded {
 impl Frame {
     /// The event that `publication` becomes. `fingerprint` belongs to its idempotency key, if it has one.
     pub(crate) fn event(sequence: Sequence, at: Timestamp, publication: Publication, fingerprint: Option<u64>) -> Self {
-        let Publication { topic, data, event_type, id, retry_ms, ttl, private, idempotency, .. } = publication;
+        let Publication { topic, alternates, data, event_type, id, takes_any_id, .. } = publication;
+        let Publication { retry_ms, ttl, private, idempotency, .. } = publication;
+        let takes_any_id = takes_any_id && id.is_some();
         let key = idempotency.zip(fingerprint).map(|(key, fingerprint)| StoredKey { key, fingerprint });
         let (kind, unsynced_bytes) = (Kind::Event, 0);
         Self {
@@ -74,7 +81,9 @@ impl Frame {
             private,
             ttl,
             topic,
+            alternates,
             id,
+            takes_any_id,
             event_type,
             retry_ms,
             data,
@@ -98,7 +107,9 @@ impl Frame {
             private: false,
             ttl: None,
             topic,
+            alternates: Box::default(),
             id: None,
+            takes_any_id: false,
             event_type: None,
             retry_ms: None,
             data: String::new(),
@@ -109,18 +120,19 @@ impl Frame {
     /// The record as readers are given it.
     pub(crate) fn into_record(self, epoch: Epoch) -> Record {
         let position = Position { epoch, sequence: self.sequence };
-        let Self { committed_at, kind, private, ttl, topic, id, event_type, retry_ms, data, .. } = self;
+        let Self { committed_at, kind, private, ttl, topic, alternates, id, takes_any_id, .. } = self;
+        let Self { event_type, retry_ms, data, .. } = self;
         match kind {
             Kind::End => Record::end(position, topic, committed_at),
             Kind::Deleted => Record::deleted(position, topic, committed_at),
             Kind::Event => {
                 let publication = Publication {
                     topic,
-                    alternates: Box::default(),
+                    alternates,
                     data,
                     event_type,
                     id,
-                    takes_any_id: false,
+                    takes_any_id,
                     retry_ms,
                     ttl,
                     private,
@@ -143,7 +155,8 @@ impl Frame {
     }
 
     fn encode_payload(&self, out: &mut Vec<u8>) {
-        let flags = kind_bits(self.kind)
+        let more = bit(!self.alternates.is_empty(), ALTERNATES) | bit(self.takes_any_id, ANY_ID);
+        let flags = if more == 0 { kind_bits(self.kind) } else { EVENT_WITH_MORE }
             | bit(self.private, PRIVATE)
             | bit(self.id.is_some(), ID)
             | bit(self.event_type.is_some(), TYPE)
@@ -171,6 +184,13 @@ impl Frame {
             put_text(&key.subject, out);
             put_text(&key.key, out);
             out.extend_from_slice(&fingerprint.to_le_bytes());
+        }
+        if more != 0 {
+            out.push(more);
+        }
+        if !self.alternates.is_empty() {
+            put_number(self.alternates.len() as u64, out);
+            self.alternates.iter().for_each(|topic| put_text(topic.as_str(), out));
         }
         out.extend_from_slice(self.data.as_bytes());
     }
@@ -234,6 +254,9 @@ fn decode_payload(payload: &[u8]) -> Option<Frame> {
     } else {
         None
     };
+    let more = if flags & KIND == EVENT_WITH_MORE { take(&mut rest, 1)?[0] } else { 0 };
+    let alternates = if more & ALTERNATES != 0 { take_topics(&mut rest)? } else { Box::default() };
+    let takes_any_id = more & ANY_ID != 0;
     let data = std::str::from_utf8(rest).ok()?.to_owned();
     let private = has(PRIVATE);
     Some(Frame {
@@ -244,12 +267,19 @@ fn decode_payload(payload: &[u8]) -> Option<Frame> {
         private,
         ttl,
         topic,
+        alternates,
         id,
+        takes_any_id,
         event_type,
         retry_ms,
         data,
         key,
     })
+}
+
+fn take_topics(rest: &mut &[u8]) -> Option<Box<[Topic]>> {
+    let count = take_number(rest)?;
+    (0..count).map(|_| Topic::parse(take_text(rest)?).ok()).collect()
 }
 
 const KIND: u8 = 0b0000_0011;
@@ -259,6 +289,10 @@ const TYPE: u8 = 1 << 4;
 const RETRY: u8 = 1 << 5;
 const TTL: u8 = 1 << 6;
 const KEY: u8 = 1 << 7;
+/// In the place of a kind: an event, and a second byte of flags follows.
+const EVENT_WITH_MORE: u8 = 3;
+const ALTERNATES: u8 = 1;
+const ANY_ID: u8 = 1 << 1;
 
 fn bit(is_set: bool, flag: u8) -> u8 {
     if is_set { flag } else { 0 }
@@ -274,7 +308,7 @@ fn kind_bits(kind: Kind) -> u8 {
 
 fn kind_of(flags: u8) -> Option<Kind> {
     match flags & KIND {
-        0 => Some(Kind::Event),
+        0 | EVENT_WITH_MORE => Some(Kind::Event),
         1 => Some(Kind::End),
         2 => Some(Kind::Deleted),
         _ => None,
@@ -296,6 +330,8 @@ mod tests {
             private: true,
             ttl: Some(Duration::from_mins(10)),
             topic: Topic::parse("chat/42").expect("a topic"),
+            alternates: ["a", "b"].iter().map(|raw| Topic::parse(raw).expect("a topic")).collect(),
+            takes_any_id: true,
             id: EventId::parse("order-7").ok(),
             event_type: EventType::parse("order").ok(),
             retry_ms: Some(1500),
@@ -320,14 +356,18 @@ mod tests {
             kind: Kind::End,
             private: false,
             ttl: None,
+            alternates: Box::default(),
             id: None,
+            takes_any_id: false,
             event_type: None,
             retry_ms: None,
             data: String::new(),
             key: None,
             ..frame()
         };
-        for frame in [frame(), plain, Frame { data: "x".repeat(100_000), ..frame() }] {
+        let of_one_topic = Frame { alternates: Box::default(), ..frame() };
+        let with_its_own_id = Frame { takes_any_id: false, ..frame() };
+        for frame in [frame(), plain, of_one_topic, with_its_own_id, Frame { data: "x".repeat(100_000), ..frame() }] {
             let mut bytes = encoded(&frame);
             let len = bytes.len();
             assert_eq!(decode(&bytes, SALT), Decoded::Frame(Box::new(frame.clone()), len));

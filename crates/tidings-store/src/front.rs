@@ -17,6 +17,8 @@ pub(crate) struct FrontEntry {
     pub kind: Kind,
     pub cost_bytes: u64,
     pub topic: Topic,
+    /// Its other topics; `None`: its frame, which knows them, is damaged.
+    pub alternates: Option<Box<[Topic]>>,
 }
 
 impl FrontEntry {
@@ -28,6 +30,7 @@ impl FrontEntry {
             kind: record.kind,
             cost_bytes: history.cost_bytes(record) as u64,
             topic: record.topic.clone(),
+            alternates: Some(record.alternates.clone()),
         }
     }
 }
@@ -54,6 +57,8 @@ impl Front {
 
 /// So many entries are read at once. Cost: some 100 bytes each.
 const READ_AHEAD: u32 = 1024;
+/// Fewer where what they count for comes to more than this and they have alternate topics: those are read and kept too.
+const ALTERNATES_BYTES_MAX: u64 = 1 << 20;
 
 /// Reads the first entries after `place` from the first segment that has any.
 pub(crate) fn read_front(segments: &[Arc<Sealed>], place: Sequence) -> Result<Vec<FrontEntry>, SegmentError> {
@@ -62,7 +67,19 @@ pub(crate) fn read_front(segments: &[Arc<Sealed>], place: Sequence) -> Result<Ve
     let to = from.saturating_add(READ_AHEAD).min(segment.summary().records);
     let mut topics = TopicNames::of(segment);
     let mut front = Vec::new();
+    let mut bytes = 0;
     for entry in segment.entries(from..to)? {
+        if entry.has_alternates {
+            bytes += u64::from(entry.cost_bytes);
+        }
+        if bytes > ALTERNATES_BYTES_MAX && !front.is_empty() {
+            break;
+        }
+        let alternates = match segment.alternates_of(&entry) {
+            Ok(alternates) => Some(alternates),
+            Err(SegmentError::Damaged { .. }) => None,
+            Err(error) => return Err(error),
+        };
         front.push(FrontEntry {
             sequence: entry.sequence,
             committed_at: entry.committed_at,
@@ -70,6 +87,7 @@ pub(crate) fn read_front(segments: &[Arc<Sealed>], place: Sequence) -> Result<Ve
             kind: entry.kind,
             cost_bytes: u64::from(entry.cost_bytes),
             topic: topics.name(entry.topic)?.clone(),
+            alternates,
         });
     }
     Ok(front)

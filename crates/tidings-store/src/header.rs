@@ -3,7 +3,7 @@
 use tidings_core::{Epoch, Sequence};
 
 /// The version of the format that this program writes, and the only one that it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 /// The head of a log file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +89,8 @@ mod tests {
             assert!(SegmentHeader::decode(&damaged).is_err(), "byte {at}");
         }
         let mut later = bytes;
-        later[8] = 2;
-        assert_eq!(SegmentHeader::decode(&later), Err(HeaderFault::Version(2)));
+        later[8] = 9;
+        assert_eq!(SegmentHeader::decode(&later), Err(HeaderFault::Version(9)));
         assert_eq!(SegmentHeader::decode(&bytes[..47]), Err(HeaderFault::Damaged));
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tidings_core::{EngineError, Kind, Page, Read, ReadRequest, Record, Sequence};
-use tidings_topic::SelectorSet;
+use tidings_core::{EngineError, Kind, Page, Read, ReadRequest, Record, Sequence, Timestamp};
+use tidings_topic::{SelectorSet, Topic};
 
 use crate::segment::{Entry, Sealed, SegmentError};
 use crate::shared::{Shared, cannot_read};
@@ -87,6 +87,15 @@ fn on_error(
     Err(cannot_read(error))
 }
 
+/// Of these entries, one whose frame could not be read may be damaged.
+fn on_damage(shared: &Shared, segment: &Sealed, entries: &[Entry], error: &SegmentError, now: Timestamp) {
+    if let SegmentError::Damaged { offset, .. } = error
+        && let Some(entry) = entries.iter().rev().find(|entry| u64::from(entry.offset) <= *offset)
+    {
+        shared.on_damaged_frame(segment, entry, error, now);
+    }
+}
+
 /// The indices of these topics' records from one on, in order, and enough of them for a page.
 fn exact_indices(
     segment: &Sealed,
@@ -103,6 +112,7 @@ fn exact_indices(
         }
     }
     indices.sort_unstable();
+    indices.dedup(); // those that are found under several of the topics
     indices.truncate(count_max as usize);
     Ok(indices)
 }
@@ -131,7 +141,7 @@ impl<'a> Draft<'a> {
             let slots = state.recent.after_place(after).into_iter().flatten();
             for (place, record) in slots.take_while(|(place, _)| *place <= end) {
                 let is_wanted = |record: &&Arc<Record>| {
-                    selectors.matches(record.topic.as_str()) && is_given(state, record, request)
+                    record.topics().any(|topic| selectors.matches(topic.as_str())) && is_given(state, record, request)
                 };
                 if self.take(place, record.filter(is_wanted).cloned()) {
                     break;
@@ -157,23 +167,14 @@ impl<'a> Draft<'a> {
             let topics = segment.topics_where(|topic| selectors.matches(topic))?;
             let topics: HashSet<u32> = topics.into_iter().map(|topic| topic.number).collect();
             let records = if topics.is_empty() { from } else { segment.summary().records };
-            self.walk(segment, from..records, |entry| topics.contains(&entry.topic), &mut wanted)?
+            self.walk(shared, segment, from..records, &topics, &mut wanted)?
         } else {
             let rest = request.limit.scanned_max.saturating_sub(self.scanned);
             let indices = exact_indices(segment, selectors, from, rest)?;
             self.pick(segment, &indices, &mut wanted)?
         };
-        let records = match segment.read(&wanted) {
-            Ok(records) => records,
-            Err(SegmentError::Damaged { offset, path, what }) => {
-                let error = SegmentError::Damaged { path, offset, what };
-                if let Some(entry) = wanted.iter().rev().find(|entry| u64::from(entry.offset) <= offset) {
-                    shared.on_damaged_frame(segment, entry, &error);
-                }
-                return Err(error);
-            }
-            Err(error) => return Err(error),
-        };
+        let records =
+            segment.read(&wanted).inspect_err(|error| on_damage(shared, segment, &wanted, error, request.now))?;
         let state = shared.state();
         let given = |record: &Arc<Record>| state.is_retained(&record.topic, record.sequence);
         self.records.extend(records.into_iter().filter(given));
@@ -195,16 +196,34 @@ impl<'a> Draft<'a> {
     /// Looks at a range of entries, one after the other. Answers whether the page is full.
     fn walk(
         &mut self,
+        shared: &Shared,
         segment: &Sealed,
         range: Range<u32>,
-        is_selected: impl Fn(&Entry) -> bool,
+        topics: &HashSet<u32>,
         wanted: &mut Vec<Entry>,
     ) -> Result<bool, SegmentError> {
+        let (selectors, now) = (&self.request.selectors, self.request.now);
         let mut from = range.start;
         while from < range.end {
-            let to = from.saturating_add(ENTRIES_AT_ONCE).min(range.end);
-            for entry in segment.entries(from..to)? {
-                if self.look_at(&entry, is_selected(&entry), wanted) {
+            let rest = u32::try_from(self.request.limit.scanned_max.saturating_sub(self.scanned)).unwrap_or(u32::MAX);
+            let to = from.saturating_add(ENTRIES_AT_ONCE.min(rest.max(1))).min(range.end);
+            let entries = segment.entries(from..to)?;
+            // Only the frames know of other topics.
+            let others: Vec<Entry> = entries
+                .iter()
+                .filter(|entry| !topics.contains(&entry.topic) && entry.has_alternates)
+                .copied()
+                .collect();
+            let mut found = HashSet::new();
+            let look = |entry: &Entry, alternates: Box<[Topic]>| {
+                if alternates.iter().any(|topic| selectors.matches(topic.as_str())) {
+                    found.insert(entry.sequence);
+                }
+            };
+            segment.alternates(&others, look).inspect_err(|error| on_damage(shared, segment, &others, error, now))?;
+            for entry in entries {
+                let is_selected = topics.contains(&entry.topic) || found.contains(&entry.sequence);
+                if self.look_at(&entry, is_selected, wanted) {
                     return Ok(true);
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tidings_core::history::{PublisherIds, TopicIndex};
 use tidings_core::record::RECORD_OVERHEAD_BYTES;
-use tidings_core::{Behind, Kind, Position, Record, Sequence, Timestamp};
+use tidings_core::{Behind, IdFrom, Kind, Record, Sequence, Timestamp};
 use tidings_topic::Topic;
 
 /// Records one after the other, without a gap, up to the tail.
@@ -54,11 +54,9 @@ impl Recent {
     pub(crate) fn push(&mut self, record: Arc<Record>) {
         debug_assert_eq!(record.sequence, self.tail().next(), "the commit thread gives out sequences one by one");
         if record.kind != Kind::Deleted {
-            self.topics.push(&record.topic, record.sequence);
+            record.topics().for_each(|topic| self.topics.push(topic, record.sequence));
         }
-        if record.kind == Kind::Event && Position::parse(record.id.as_str()).is_none() {
-            self.ids.take(&record);
-        }
+        self.ids.take(&record);
         self.bytes += memory_bytes(&record);
         self.slots.push_back(Slot::Kept(record));
     }
@@ -67,9 +65,17 @@ impl Recent {
     pub(crate) fn retire(&mut self, place: Sequence) {
         let Some(record) = self.get(place).cloned() else { return };
         if record.kind != Kind::Deleted {
-            self.topics.pop(&record.topic, place);
+            record.topics().for_each(|topic| self.topics.pop(topic, place));
         }
         self.ids.free(&record);
+    }
+
+    /// Where the earliest of these records with this id of a publisher's stands, and whether an earlier one, that is on
+    /// disk alone, may have it too.
+    pub(crate) fn place_of_id(&self, raw: &str) -> Option<(Sequence, bool)> {
+        let place = self.ids.place(raw)?;
+        let may_be_earlier = self.get(place).is_none_or(|record| record.id_from == IdFrom::AnyPublisher);
+        Some((place, may_be_earlier))
     }
 
     /// Gives up the first record: it is on disk, or no longer retained. `is_retained` tells which.
@@ -127,10 +133,12 @@ impl Recent {
         self.slots.iter().filter_map(Slot::record)
     }
 
-    /// A topic was deleted: nobody is given what it had.
+    /// A topic was deleted: nobody is given what it had. Records of which it is an alternate topic are not its own.
     pub(crate) fn delete(&mut self, topic: &Topic) {
-        for place in self.topics.remove(topic).into_iter().flatten() {
-            let Some(record) = self.get(place).cloned() else { continue };
+        let places: Vec<Sequence> = self.topics.places(topic).collect();
+        for place in places {
+            let Some(record) = self.get(place).filter(|record| record.topic == *topic).cloned() else { continue };
+            record.topics().for_each(|topic| self.topics.pop(topic, place));
             self.ids.free(&record);
             self.bytes -= memory_bytes(&record);
             let index = usize::try_from(place.0 - self.first.0).expect("the record was found there");
@@ -156,5 +164,5 @@ impl Slot {
 }
 
 fn memory_bytes(record: &Record) -> usize {
-    record.chunk.wire().len() + RECORD_OVERHEAD_BYTES
+    record.chunk.wire().len() + RECORD_OVERHEAD_BYTES + record.alternates_bytes()
 }

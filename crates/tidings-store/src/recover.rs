@@ -21,7 +21,7 @@ use crate::options::{Durability, OpenError, StoreOptions};
 use crate::reserve::{self, Reserve};
 use crate::segment::{self, Entry, LogScan, Sealed, SegmentError, Step};
 use crate::shared::Shared;
-use crate::state::State;
+use crate::state::{State, Weighed};
 
 /// Opens the history in a directory, or begins one there.
 pub(crate) fn recover(options: StoreOptions) -> Result<(Arc<Shared>, Committer), OpenError> {
@@ -213,10 +213,11 @@ fn restore_bounded(shared: &Shared, sealed: &[Arc<Sealed>], applied_through: Seq
             let entries = segment.entries_at(&segment.postings(&topic, 0..topic.records)?)?;
             let mut state = shared.state_mut();
             for entry in entries {
-                if entry.sequence <= applied_through && state.is_retained(&topic.topic, entry.sequence) {
-                    let Entry { sequence, committed_at, expires_at, cost_bytes, kind, .. } = entry;
+                let is_its_own = entry.topic == topic.number;
+                if is_its_own && entry.sequence <= applied_through && state.is_retained(&topic.topic, entry.sequence) {
+                    let Entry { sequence, committed_at, expires_at, cost_bytes, kind, has_alternates, .. } = entry;
                     let bounded = Bounded::new(sequence, committed_at, expires_at, cost_bytes, kind);
-                    state.bounded.restore(&topic.topic, bounded);
+                    state.bounded.restore(&topic.topic, Bounded { has_alternates, ..bounded });
                 }
             }
         }
@@ -242,10 +243,11 @@ fn apply(shared: &Shared, mut frame: Frame, is_applied: bool, is_recent: bool) -
     if !is_applied {
         shared.trim(at); // as it was trimmed then: what is trimmed later depends on it
         if record.kind == Kind::Deleted {
-            let weight = shared
+            let weighed = shared
                 .weigh(&record.topic, record.sequence)
                 .map_err(|error| OpenError::Damaged { path: shared.layout.segments(), what: error.to_string() })?;
-            shared.state_mut().delete(&record.topic, record.sequence, &weight.unwrap_or_default());
+            let weighed = weighed.unwrap_or_else(|| Weighed::new(0));
+            shared.state_mut().delete(&record.topic, record.sequence, &weighed);
         }
         if let Some(StoredKey { key, fingerprint }) = key {
             let position = Position { epoch: shared.epoch, sequence: record.sequence };
@@ -309,4 +311,5 @@ impl From<SegmentError> for OpenError {
     }
 }
 
-const _: () = assert!(FORMAT_VERSION == 1, "a new version needs a way from the old one");
+// 1 was never released: its directories are refused.
+const _: () = assert!(FORMAT_VERSION == 2, "a new version needs a way from the old one");

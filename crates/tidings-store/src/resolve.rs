@@ -10,7 +10,7 @@ use tidings_core::{
     EngineError, Grants, Kind, OnReset, Position, Record, Reset, ResetReason, Resolution, ResumeFrom, ResumeRequest,
     Sequence, Timestamp,
 };
-use tidings_topic::SelectorSet;
+use tidings_topic::{SelectorSet, Topic};
 
 use crate::segment::{Entry, Sealed, SegmentError, TopicNames};
 use crate::shared::{Shared, cannot_read};
@@ -29,10 +29,16 @@ pub(crate) fn at_hand(shared: &Shared, request: &ResumeRequest, now: Timestamp) 
     let cursor = match &request.from {
         ResumeFrom::Live => state.tail(),
         ResumeFrom::EventId(raw) => {
-            let place = match Position::parse(raw) {
-                Some(position) if position.epoch != shared.epoch || position.sequence > state.tail() => return None,
-                Some(position) => position.sequence,
-                None => state.recent.ids.place(raw)?,
+            let place = match (state.recent.place_of_id(raw), Position::parse(raw)) {
+                (Some((place, false)), _) => place,
+                (None, Some(position))
+                    if position.epoch == shared.epoch
+                        && position.sequence <= state.tail()
+                        && !state.segments.has_own_form_ids() =>
+                {
+                    position.sequence
+                }
+                _ => return None,
             };
             let is_good = place >= state.marks.gone_through(selectors) && !state.holes.has(place);
             is_good.then_some(place)?
@@ -146,21 +152,27 @@ fn after_id(
     raw: &str,
     now: Timestamp,
 ) -> Result<Result<Sequence, ResetReason>, EngineError> {
-    let place = match Position::parse(raw) {
-        Some(position) if position.epoch != shared.epoch => return Ok(Err(ResetReason::Expired)),
-        Some(position) if position.sequence > shared.tail() => return Ok(Err(ResetReason::Unknown)),
-        Some(position) if shared.state().holes.has(position.sequence) => return Ok(Err(ResetReason::Lost)),
-        Some(position) => position.sequence,
-        None => {
-            let in_memory = shared.state().recent.ids.place(raw);
-            match in_memory.map_or_else(|| shared.find_sealed_id(raw), |place| Ok(Some(place)))? {
-                Some(place) => place,
-                None => return after_time_id(shared, selectors, raw, now),
-            }
-        }
+    // An id of the hub's own form that a publisher used is that publisher's.
+    let place = match (place_of_id(shared, raw)?, Position::parse(raw)) {
+        (Some(place), _) => place,
+        (None, Some(position)) if position.epoch != shared.epoch => return Ok(Err(ResetReason::Expired)),
+        (None, Some(position)) if position.sequence > shared.tail() => return Ok(Err(ResetReason::Unknown)),
+        (None, Some(position)) if shared.state().holes.has(position.sequence) => return Ok(Err(ResetReason::Lost)),
+        (None, Some(position)) => position.sequence,
+        (None, None) => return after_time_id(shared, selectors, raw, now),
     };
     let is_gone = shared.state().marks.gone_through(selectors) > place;
     Ok(if is_gone { Err(ResetReason::Expired) } else { Ok(place) })
+}
+
+/// Where the earliest retained event with this id of a publisher's stands.
+fn place_of_id(shared: &Shared, raw: &str) -> Result<Option<Sequence>, EngineError> {
+    // Memory first, for records go from there to the segments.
+    let in_memory = shared.state().recent.place_of_id(raw);
+    match in_memory {
+        Some((place, false)) => Ok(Some(place)),
+        later => Ok(shared.find_sealed_id(raw)?.or(later.map(|(place, _)| place))),
+    }
 }
 
 /// An id that is a time stands for all that was committed before it.
@@ -201,12 +213,11 @@ impl Walk<'_> {
             if segment.summary().last <= self.shared.state().retained_after {
                 continue;
             }
-            let mut indices = self.indices(segment)?;
-            indices.sort_unstable();
+            let indices = self.indices(segment)?;
             let mut topics = TopicNames::of(segment);
             for chunk in indices.chunks(ENTRIES_AT_ONCE as usize) {
                 for entry in segment.entries_at(chunk)? {
-                    if self.is_given_entry(&entry, &mut topics)? {
+                    if self.is_given_entry(segment, &entry, &mut topics)? {
                         return Ok(Some(entry.sequence));
                     }
                 }
@@ -232,13 +243,12 @@ impl Walk<'_> {
             (state.sealed(), state.recent.start())
         };
         for segment in segments.iter().rev() {
-            let mut indices = self.indices(segment)?;
-            indices.sort_unstable();
+            let indices = self.indices(segment)?;
             let mut topics = TopicNames::of(segment);
             for chunk in indices.rchunks(ENTRIES_AT_ONCE as usize) {
                 for entry in segment.entries_at(chunk)?.iter().rev() {
                     // Memory has counted the rest.
-                    if entry.sequence <= in_memory_from && self.is_given_entry(entry, &mut topics)? {
+                    if entry.sequence <= in_memory_from && self.is_given_entry(segment, entry, &mut topics)? {
                         count -= 1;
                         if count == 0 {
                             return Ok(Some(entry.sequence));
@@ -250,7 +260,7 @@ impl Walk<'_> {
         Ok(None)
     }
 
-    /// The indices of these topics' records in a segment, topic by topic.
+    /// The indices of these topics' records in a segment, ascending.
     fn indices(&self, segment: &Sealed) -> Result<Vec<u32>, SegmentError> {
         let topics = match self.selectors.exact_topics() {
             Some(topics) => {
@@ -263,6 +273,8 @@ impl Walk<'_> {
         for topic in &topics {
             indices.extend(segment.postings(topic, 0..topic.records)?);
         }
+        indices.sort_unstable();
+        indices.dedup();
         Ok(indices)
     }
 
@@ -273,9 +285,16 @@ impl Walk<'_> {
             && state.is_retained(&record.topic, record.sequence)
     }
 
-    fn is_given_entry(&self, entry: &Entry, topics: &mut TopicNames<'_>) -> Result<bool, SegmentError> {
-        let is_hidden = entry.private && !self.grants.may_read_private();
-        if entry.kind != Kind::Event || entry.expires_at.is_some_and(|at| at <= self.now) || is_hidden {
+    fn is_given_entry(
+        &self,
+        segment: &Sealed,
+        entry: &Entry,
+        topics: &mut TopicNames<'_>,
+    ) -> Result<bool, SegmentError> {
+        if entry.kind != Kind::Event || entry.expires_at.is_some_and(|at| at <= self.now) {
+            return Ok(false);
+        }
+        if entry.private && !self.may_read_private_entry(segment, entry, topics)? {
             return Ok(false);
         }
         {
@@ -289,5 +308,21 @@ impl Walk<'_> {
         }
         let topic = topics.name(entry.topic)?;
         Ok(self.shared.state().is_retained(topic, entry.sequence))
+    }
+
+    fn may_read_private_entry(
+        &self,
+        segment: &Sealed,
+        entry: &Entry,
+        topics: &mut TopicNames<'_>,
+    ) -> Result<bool, SegmentError> {
+        match self.grants {
+            Grants::Anonymous => Ok(false),
+            Grants::Everything => Ok(true),
+            Grants::Only(selectors) => {
+                let may_read = |topic: &Topic| selectors.matches(topic.as_str());
+                Ok(may_read(topics.name(entry.topic)?) || segment.alternates_of(entry)?.iter().any(may_read))
+            }
+        }
     }
 }

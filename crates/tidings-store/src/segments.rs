@@ -37,6 +37,11 @@ impl Segments {
         Arc::clone(&self.sealed)
     }
 
+    /// Has any record of theirs an id of its publisher's that looks like one of the hub's own?
+    pub(crate) fn has_own_form_ids(&self) -> bool {
+        self.sealed.iter().any(|sealed| sealed.summary().has_own_form_ids)
+    }
+
     /// Everything up to this place is in a sealed segment, or gone.
     pub(crate) fn sealed_through(&self) -> Sequence {
         match self.open.first() {

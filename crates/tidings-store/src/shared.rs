@@ -4,11 +4,12 @@
 //! and the front a disk may be read.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tidings_core::engine::Listeners;
-use tidings_core::{EngineError, Epoch, Kind, Record, Sequence, Timestamp};
+use tidings_core::{EngineError, Epoch, Kind, Position, Sequence, Timestamp};
 use tidings_topic::{SelectorSet, Topic};
 use tokio::sync::Semaphore;
 
@@ -21,8 +22,8 @@ use crate::log::SyncedFile;
 use crate::options::StoreOptions;
 use crate::queue::Queue;
 use crate::readers::Readers;
-use crate::segment::{Entry, Sealed, SegmentError, TopicEntry};
-use crate::state::{State, Trimmed, Weight};
+use crate::segment::{Entry, Sealed, SegmentError, TopicEntry, TopicNames};
+use crate::state::{State, Trimmed, Weighed, Weight};
 
 /// One store, as its threads see it.
 pub(crate) struct Shared {
@@ -118,7 +119,7 @@ impl Shared {
         *self.active_file.lock().unwrap_or_else(PoisonError::into_inner) = file;
     }
 
-    /// Tells of a commit. `topics`: each once. A single one may be delivered on this thread, for nobody waits behind it.
+    /// Tells of a commit. `topics`: each once. A single one may be delivered on this thread, if nobody waits behind it.
     pub(crate) fn tell_listeners(&self, topics: &[Topic], is_alone: bool) {
         let tail = self.tail();
         for listener in self.listeners.all().iter() {
@@ -141,6 +142,10 @@ impl Shared {
                 Trimmed::Enough => break,
                 Trimmed::More => {}
                 Trimmed::NeedsFront => self.fill_front(),
+                Trimmed::NeedsAlternates(place) => {
+                    let alternates = self.alternates_at(place);
+                    self.state_mut().trim_pending(alternates.as_deref(), now);
+                }
             }
         }
         let state = self.state();
@@ -184,10 +189,47 @@ impl Shared {
         topics.len()
     }
 
+    /// Is a record found under this topic? Mostly the last one tells; some of those of which it is an alternate topic may have
+    /// gone with their own.
     fn has_retained(&self, segment: &Sealed, topic: &TopicEntry) -> bool {
-        let last = segment.postings(topic, topic.records - 1..topic.records).and_then(|last| segment.entries_at(&last));
-        let state = self.state();
-        last.is_ok_and(|last| last.first().is_some_and(|last| state.is_retained(&topic.topic, last.sequence)))
+        let mut topics = TopicNames::of(segment);
+        let mut end = topic.records;
+        while end > 0 {
+            let from = if end == topic.records { end - 1 } else { end.saturating_sub(WEIGHED_AT_ONCE) };
+            let entries = segment.postings(topic, from..end).and_then(|indices| segment.entries_at(&indices));
+            for entry in entries.unwrap_or_default().iter().rev() {
+                let Ok(canonical) = topics.name(entry.topic) else { return false };
+                let state = self.state();
+                if state.is_retained(canonical, entry.sequence) {
+                    return true;
+                }
+                if entry.sequence <= state.retained_after {
+                    return false;
+                }
+            }
+            end = from;
+        }
+        false
+    }
+
+    /// The other topics of the record at `place`, which is on disk; `None` when they cannot be known.
+    fn alternates_at(&self, place: Sequence) -> Option<Box<[Topic]>> {
+        let segments = self.state().sealed();
+        let find = || -> Result<Option<Box<[Topic]>>, SegmentError> {
+            let Some(segment) = segments.iter().find(|segment| segment.summary().last >= place) else {
+                return Ok(None);
+            };
+            let index = segment.position_after(place.previous())?;
+            let entries = segment.entries(index..index.saturating_add(1))?;
+            match entries.first().filter(|entry| entry.sequence == place) {
+                Some(entry) => segment.alternates_of(entry).map(Some),
+                None => Ok(None),
+            }
+        };
+        find().unwrap_or_else(|error| {
+            tracing::error!(%error, sequence = %place, "the topics of an event that is trimmed cannot be read: readers of all topics are told");
+            None
+        })
     }
 
     fn fill_front(&self) {
@@ -212,14 +254,10 @@ impl Shared {
         self.state_mut().skip_through(segment.summary());
     }
 
-    /// What the retained records of a topic up to `through` count for, segment by segment, each with a place in it. `None`:
-    /// there are none, and no end either.
-    pub(crate) fn weigh(
-        &self,
-        topic: &Topic,
-        through: Sequence,
-    ) -> Result<Option<Vec<(Sequence, Weight)>>, EngineError> {
-        let mut weights = Vec::new();
+    /// What the retained records up to `through` count for whose canonical topic this is. `None`: there are none, and no end
+    /// either.
+    pub(crate) fn weigh(&self, topic: &Topic, through: Sequence) -> Result<Option<Weighed>, EngineError> {
+        let mut weighed = Weighed::new(self.options.history.marks_max);
         // What memory has and what the segments have is asked at one moment, for records go from the one to the others.
         let (segments, floor, has_end) = {
             let state = self.state();
@@ -228,24 +266,28 @@ impl Shared {
             let selected = SelectorSet::one(topic.clone());
             let places = state.recent.topics.select(&selected);
             let places = places.after(state.segments.sealed_through().max(floor));
-            for record in places.take_while(|place| *place <= through).filter_map(|place| state.recent.get(place)) {
+            let records = places.take_while(|place| *place <= through).filter_map(|place| state.recent.get(place));
+            for record in records.filter(|record| record.topic == *topic) {
                 let events = u64::from(record.kind == Kind::Event);
                 let bytes = state.history.cost_bytes(record) as u64;
-                weights.push((record.sequence, Weight { events, bytes }));
+                weighed.parts.push((record.sequence, Weight { events, bytes }));
+                weighed.add_alternates(&record.alternates, record.sequence);
             }
             (state.sealed(), floor, state.ended.contains(topic))
         };
         for segment in segments.iter().filter(|segment| segment.summary().last > floor) {
-            let weight = weigh_in(segment, topic, floor, through).map_err(|error| cannot_read(&error))?;
-            weights.extend(weight.map(|weight| (segment.summary().begins_at, weight)));
+            let weight =
+                weigh_in(segment, topic, floor..=through, &mut weighed).map_err(|error| cannot_read(&error))?;
+            weighed.parts.extend(weight.map(|weight| (segment.summary().begins_at, weight)));
         }
-        Ok((has_end || !weights.is_empty()).then_some(weights))
+        Ok((has_end || !weighed.parts.is_empty()).then_some(weighed))
     }
 
     /// Where the earliest retained event on disk with this id of a publisher's stands.
     pub(crate) fn find_sealed_id(&self, raw: &str) -> Result<Option<Sequence>, EngineError> {
         let segments = self.state().sealed();
-        for segment in segments.iter() {
+        let is_own_form = Position::parse(raw).is_some();
+        for segment in segments.iter().filter(|segment| !is_own_form || segment.summary().has_own_form_ids) {
             match self.find_id_in(segment, raw) {
                 Ok(None) => {}
                 Ok(found) => return Ok(found),
@@ -256,32 +298,33 @@ impl Shared {
     }
 
     fn find_id_in(&self, segment: &Sealed, raw: &str) -> Result<Option<Sequence>, SegmentError> {
-        if !segment.may_have_id(raw)? {
-            return Ok(None);
-        }
-        let entries = segment.entries_at(&segment.find_id(raw)?)?;
-        let retained_after = self.state().retained_after;
-        for entry in entries.iter().filter(|entry| entry.sequence > retained_after) {
-            let records = segment.read(std::slice::from_ref(entry))?;
-            let state = self.state();
-            let is_it =
-                |record: &&Arc<Record>| record.id.as_str() == raw && state.is_retained(&record.topic, record.sequence);
-            if let Some(record) = records.iter().find(is_it) {
-                return Ok(Some(record.sequence));
+        let mut topics = TopicNames::of(segment);
+        segment.find_id(raw, |indices| {
+            for entry in segment.entries_at(indices)? {
+                let topic = topics.name(entry.topic)?;
+                // Asked before and after: many that have the id may be gone, and it may go while it is read.
+                let is_retained = || self.state().is_retained(topic, entry.sequence);
+                if is_retained()
+                    && segment.read(&[entry])?.iter().any(|record| record.id.as_str() == raw)
+                    && is_retained()
+                {
+                    return Ok(Some(entry.sequence));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     /// The frame of an entry is not as it was written: nothing of its topic up to it is replayed from now on.
-    pub(crate) fn on_damaged_frame(&self, segment: &Sealed, entry: &Entry, error: &SegmentError) {
+    pub(crate) fn on_damaged_frame(&self, segment: &Sealed, entry: &Entry, error: &SegmentError, now: Timestamp) {
         let topic = match segment.topic_numbered(entry.topic) {
             Ok(found) => found.topic,
             Err(error) => return self.on_lost_segment(segment, &error),
         };
         tracing::error!(%error, %topic, sequence = %entry.sequence, "an event is damaged: it and those before it on its topic are replayed no more");
-        let weight = self.weigh(&topic, entry.sequence).ok().flatten().unwrap_or_default();
-        self.state_mut().drop_damaged(&topic, entry.sequence, entry.committed_at, &weight);
+        let weighed = self.weigh(&topic, entry.sequence).ok().flatten().unwrap_or_else(|| Weighed::new(0));
+        self.state_mut().drop_damaged(&topic, entry, &weighed);
+        self.trim(now);
     }
 }
 
@@ -291,22 +334,31 @@ pub(crate) fn cannot_read(error: &SegmentError) -> EngineError {
     EngineError::Failed { cause: error.to_string().into() }
 }
 
-/// What the records of a topic after `floor` and up to `through` count for in one segment; `None` when there are none.
+/// What the records of a topic after a place and up to another count for in one segment; `None` when there are none. Their
+/// other topics go into `weighed`.
 fn weigh_in(
     segment: &Sealed,
     topic: &Topic,
-    floor: Sequence,
-    through: Sequence,
+    places: RangeInclusive<Sequence>,
+    weighed: &mut Weighed,
 ) -> Result<Option<Weight>, SegmentError> {
-    let Some(entry) = segment.topic(topic)? else { return Ok(None) };
-    let mut from = segment.posting_from(&entry, segment.position_after(floor)?)?;
+    let Some(topic) = segment.topic(topic)? else { return Ok(None) };
+    let mut from = segment.posting_from(&topic, segment.position_after(*places.start())?)?;
     let mut weight = None;
-    while from < entry.records {
-        let to = from.saturating_add(WEIGHED_AT_ONCE).min(entry.records);
-        for entry in segment.entries_at(&segment.postings(&entry, from..to)?)? {
-            if entry.kind == Kind::Deleted || entry.sequence > through {
-                continue;
+    while from < topic.records {
+        let to = from.saturating_add(WEIGHED_AT_ONCE).min(topic.records);
+        let mut entries = segment.entries_at(&segment.postings(&topic, from..to)?)?;
+        entries.retain(|entry| {
+            entry.topic == topic.number && entry.kind != Kind::Deleted && entry.sequence <= *places.end()
+        });
+        match segment.alternates(&entries, |entry, alternates| weighed.add_alternates(&alternates, entry.sequence)) {
+            Err(SegmentError::Damaged { .. }) => {
+                let last = entries.last().map_or(Sequence::ZERO, |last| last.sequence);
+                weighed.unknown_through = weighed.unknown_through.max(last);
             }
+            read => read?,
+        }
+        for entry in entries {
             let weight: &mut Weight = weight.get_or_insert_default();
             weight.events += u64::from(entry.kind == Kind::Event);
             weight.bytes += u64::from(entry.cost_bytes);

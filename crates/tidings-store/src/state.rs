@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use tidings_core::history::{BoundedTopics, CommitTimes, EndedTopics, IdempotencyKeys, Mark, Marks, Places};
+use tidings_core::history::{self, BoundedTopics, CommitTimes, EndedTopics, IdempotencyKeys, Mark, Marks, Places};
 use tidings_core::{AppendError, EngineError, HistoryLimits, Kind, Publication, Record, Sequence, Timestamp};
 use tidings_topic::{SelectorSet, Topic};
 
 use crate::front::{Front, FrontEntry};
 use crate::holes::Holes;
 use crate::recent::Recent;
-use crate::segment::{Sealed, Summary};
+use crate::segment::{Entry, Sealed, Summary};
 use crate::segments::Segments;
 
 /// The history but for the records that are on disk alone.
@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub bytes: u64,
     /// The records to be trimmed next, if they are on disk alone.
     pub front: Front,
+    /// What is beyond the bounds of its topic and is trimmed as soon as its other topics are known, which are on disk alone.
+    pub pending: Option<history::Trimmed>,
     /// What is not after this place is damaged or lies before damage: it is to be trimmed whatever the bounds say.
     pub damaged_through: Sequence,
 }
@@ -52,6 +54,8 @@ pub(crate) enum Trimmed {
     More,
     /// The next records are on disk: `Front` must be filled.
     NeedsFront,
+    /// The record at this place is on disk, and its other topics must be known: see [`State::trim_pending`].
+    NeedsAlternates(Sequence),
 }
 
 /// So many records are trimmed while the state is locked.
@@ -62,6 +66,37 @@ const TRIMMED_AT_ONCE_MAX: usize = 512;
 pub(crate) struct Weight {
     pub events: u64,
     pub bytes: u64,
+}
+
+/// What is to be dropped of a topic.
+#[derive(Debug)]
+pub(crate) struct Weighed {
+    /// What it counts for, segment by segment, each with a place in it.
+    pub parts: Vec<(Sequence, Weight)>,
+    /// The other topics under which it is found, each with the last place there.
+    pub alternates: Places<()>,
+    /// Up to here it may be found under any topic: too many to know, or damaged.
+    pub unknown_through: Sequence,
+}
+
+impl Weighed {
+    /// Nothing yet; of other topics at most so many are known.
+    pub(crate) fn new(topics_max: usize) -> Self {
+        Self { parts: Vec::new(), alternates: Places::new(topics_max), unknown_through: Sequence::ZERO }
+    }
+
+    /// The record at `place` is found under `alternates` too.
+    pub(crate) fn add_alternates(&mut self, alternates: &[Topic], place: Sequence) {
+        for topic in alternates {
+            if let Some((_, forgotten, ())) = self.alternates.advance(topic, place, ()) {
+                self.unknown_through = self.unknown_through.max(forgotten);
+            }
+        }
+    }
+
+    fn has_alternates(&self) -> bool {
+        self.alternates.count() > 0 || self.unknown_through > Sequence::ZERO
+    }
 }
 
 impl State {
@@ -83,6 +118,7 @@ impl State {
             events: 0,
             bytes: 0,
             front: Front::default(),
+            pending: None,
             damaged_through: Sequence::ZERO,
         }
     }
@@ -105,13 +141,15 @@ impl State {
         self.dropped.get(topic).is_some_and(|(through, ())| place <= *through)
     }
 
-    /// May a publication on this topic be stored, as far as memory tells?
+    /// May a publication on these topics be stored, as far as memory tells?
     pub(crate) fn admit(&self, publication: &Publication) -> Result<(), AppendError> {
-        if self.ended.contains(&publication.topic) {
-            return Err(AppendError::TopicEnded { topic: publication.topic.clone() });
+        if let Some(ended) = publication.topics().find(|topic| self.ended.contains(topic)) {
+            return Err(AppendError::TopicEnded { topic: ended.clone() });
         }
         match &publication.id {
-            Some(id) if self.recent.ids.place(id.as_str()).is_some() => Err(AppendError::IdTaken { id: id.clone() }),
+            Some(id) if !publication.takes_any_id && self.recent.ids.place(id.as_str()).is_some() => {
+                Err(AppendError::IdTaken { id: id.clone() })
+            }
             _ => Ok(()),
         }
     }
@@ -134,11 +172,15 @@ impl State {
         }
     }
 
-    /// Drops all of a topic, which has `weight`; the record of its deletion is to come at `place`.
-    pub(crate) fn delete(&mut self, topic: &Topic, place: Sequence, weight: &[(Sequence, Weight)]) {
-        for (at, weight) in weight {
+    /// Drops all records whose canonical topic this is; the record of its deletion is to come at `place`.
+    pub(crate) fn delete(&mut self, topic: &Topic, place: Sequence, weighed: &Weighed) {
+        for (at, weight) in &weighed.parts {
             self.drop_weight(*at, *weight);
         }
+        for (alternate, last, ()) in weighed.alternates.iter() {
+            self.marks.topic_deleted(alternate, last);
+        }
+        self.marks.raise_deleted_floor(weighed.unknown_through);
         self.dropped.set(topic, place, ());
         self.recent.delete(topic);
         self.bounded.on_deleted(topic);
@@ -148,7 +190,7 @@ impl State {
 
     /// Is there something to trim at `now`?
     pub(crate) fn is_over_bounds(&self, now: Timestamp) -> bool {
-        self.bounded.is_over_bounds(now) || self.front_is_over_bounds(now)
+        self.pending.is_some() || self.bounded.is_over_bounds(now) || self.front_is_over_bounds(now)
     }
 
     fn front_is_over_bounds(&self, now: Timestamp) -> bool {
@@ -167,16 +209,14 @@ impl State {
     /// Trims what is beyond the bounds of history, a little at a time.
     pub(crate) fn trim(&mut self, now: Timestamp) -> Trimmed {
         for _ in 0..TRIMMED_AT_ONCE_MAX {
+            if let Some(pending) = &self.pending {
+                return Trimmed::NeedsAlternates(pending.place);
+            }
             if let Some(trimmed) = self.bounded.trim_one(now) {
-                let events = u64::from(trimmed.kind == Kind::Event);
-                let weight = Weight { events, bytes: trimmed.cost_bytes as u64 };
-                self.drop_weight(trimmed.place, weight);
-                self.dropped.set(&trimmed.topic, trimmed.place, ());
-                let is_past_its_age = trimmed.expires_at.is_some_and(|at| at <= now);
-                self.recent.retire(trimmed.place);
-                if trimmed.kind == Kind::Event && !is_past_its_age {
-                    let mark = Mark { sequence: trimmed.place, at: trimmed.committed_at };
-                    self.marks.event_trimmed(&trimmed.topic, mark);
+                let in_memory = self.recent.get(trimmed.place).map(|record| record.alternates.clone());
+                match in_memory.or_else(|| (!trimmed.has_alternates).then(Box::default)) {
+                    Some(alternates) => self.trim_bounded(&trimmed, Some(&alternates), now),
+                    None => self.pending = Some(trimmed),
                 }
                 continue;
             }
@@ -188,6 +228,37 @@ impl State {
             }
         }
         Trimmed::More
+    }
+
+    /// Trims what waited for its other topics; `None`: they cannot be known.
+    pub(crate) fn trim_pending(&mut self, alternates: Option<&[Topic]>, now: Timestamp) {
+        let Some(trimmed) = self.pending.take() else { return };
+        // Its topic may have been deleted meanwhile.
+        if self.is_retained(&trimmed.topic, trimmed.place) {
+            self.trim_bounded(&trimmed, alternates, now);
+        }
+    }
+
+    fn trim_bounded(&mut self, trimmed: &history::Trimmed, alternates: Option<&[Topic]>, now: Timestamp) {
+        let events = u64::from(trimmed.kind == Kind::Event);
+        let weight = Weight { events, bytes: trimmed.cost_bytes as u64 };
+        self.drop_weight(trimmed.place, weight);
+        self.dropped.set(&trimmed.topic, trimmed.place, ());
+        let is_past_its_age = trimmed.expires_at.is_some_and(|at| at <= now);
+        self.recent.retire(trimmed.place);
+        if trimmed.kind == Kind::Event && !is_past_its_age {
+            let mark = Mark { sequence: trimmed.place, at: trimmed.committed_at };
+            self.mark_trimmed(&trimmed.topic, alternates, mark);
+        }
+    }
+
+    /// An event was trimmed that is found under these topics; `None`: under more that cannot be known.
+    fn mark_trimmed(&mut self, topic: &Topic, alternates: Option<&[Topic]>, mark: Mark) {
+        self.marks.event_trimmed(topic, mark);
+        match alternates {
+            Some(alternates) => alternates.iter().for_each(|topic| self.marks.event_trimmed(topic, mark)),
+            None => self.marks.raise_floor(mark),
+        }
     }
 
     /// Trims the first records for as long as they are no retained events, whatever the bounds say: ends are kept beside
@@ -237,7 +308,8 @@ impl State {
             self.events -= u64::from(*kind == Kind::Event).min(self.events);
             self.bounded.on_trimmed(topic, *sequence);
             if *kind == Kind::Event && entry.expires_at.is_none_or(|at| at > now) {
-                self.marks.event_trimmed(topic, Mark { sequence: *sequence, at: entry.committed_at });
+                let mark = Mark { sequence: *sequence, at: entry.committed_at };
+                self.mark_trimmed(topic, entry.alternates.as_deref(), mark);
             }
             self.recent.retire(*sequence);
         }
@@ -277,18 +349,19 @@ impl State {
         (self.events, self.bytes) = (events + open.0, bytes + open.1);
     }
 
-    /// An event on disk is damaged: nothing of its topic up to it, which has `weight`, is replayed.
-    pub(crate) fn drop_damaged(
-        &mut self,
-        topic: &Topic,
-        place: Sequence,
-        at: Timestamp,
-        weight: &[(Sequence, Weight)],
-    ) {
+    /// An event on disk is damaged: nothing of its topic up to it, which was weighed, is replayed. Where some of that is found
+    /// under other topics too, nothing at all up to it is: a reader of those must not miss it without a word.
+    pub(crate) fn drop_damaged(&mut self, topic: &Topic, damaged: &Entry, weighed: &Weighed) {
+        let (place, at) = (damaged.sequence, damaged.committed_at);
         if !self.is_retained(topic, place) {
             return;
         }
-        for (at, weight) in weight {
+        if damaged.has_alternates || weighed.has_alternates() {
+            self.damaged_through = self.damaged_through.max(place);
+            self.marks.raise_floor(Mark { sequence: place, at });
+            return;
+        }
+        for (at, weight) in &weighed.parts {
             self.drop_weight(*at, *weight);
         }
         self.bounded.on_trimmed(topic, place);

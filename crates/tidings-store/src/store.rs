@@ -65,11 +65,13 @@ impl Store {
 
     fn append_in_order(
         &self,
-        publication: Publication,
+        mut publication: Publication,
         now: Timestamp,
     ) -> EngineFuture<'_, Result<Appended, AppendError>> {
         Box::pin(async move {
-            let kib = (publication.data.len() / 1024 + 1).min(WAITING_KIB_MAX);
+            publication.tidy();
+            let alternates: usize = publication.alternates.iter().map(|topic| topic.as_str().len()).sum();
+            let kib = ((publication.data.len() + alternates) / 1024 + 1).min(WAITING_KIB_MAX);
             let permits = u32::try_from(kib).expect("it is at most the limit");
             let room = Arc::clone(&self.shared.room);
             let permit = room.acquire_many_owned(permits).await.map_err(|_| EngineError::Closed)?;

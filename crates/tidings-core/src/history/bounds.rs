@@ -50,6 +50,8 @@ pub struct Bounded {
     pub ttl_ms: Option<NonZeroU32>,
     /// What it is.
     pub kind: Kind,
+    /// It is found under other topics too. (These have no say here: bounds go by the canonical topic alone.)
+    pub has_alternates: bool,
 }
 
 /// A record that is beyond the bounds of its topic: the oldest one that the topic had.
@@ -67,10 +69,12 @@ pub struct Trimmed {
     pub expires_at: Option<Timestamp>,
     /// What it is.
     pub kind: Kind,
+    /// It is found under other topics too.
+    pub has_alternates: bool,
 }
 
 impl Bounded {
-    /// What is remembered of a record that is past its own age at `expires_at`.
+    /// What is remembered of a record that is past its own age at `expires_at`, and has no alternate topics.
     pub fn new(
         place: Sequence,
         committed_at: Timestamp,
@@ -81,7 +85,7 @@ impl Bounded {
         let ttl_ms = expires_at.and_then(|at| u32::try_from(at.since(committed_at).as_millis()).ok());
         // One that is past its age at once is past it after a millisecond as well.
         let ttl_ms = ttl_ms.map(|ttl_ms| NonZeroU32::new(ttl_ms).unwrap_or(NonZeroU32::MIN));
-        Self { place, committed_at, cost_bytes, ttl_ms, kind }
+        Self { place, committed_at, cost_bytes, ttl_ms, kind, has_alternates: false }
     }
 
     fn expires_at(&self) -> Option<Timestamp> {
@@ -116,7 +120,8 @@ impl BoundedTopics {
         if !self.is_empty() {
             let Record { sequence: place, committed_at, expires_at, kind, .. } = *record;
             let cost_bytes = u32::try_from(cost_bytes).unwrap_or(u32::MAX);
-            self.restore(&record.topic, Bounded::new(place, committed_at, expires_at, cost_bytes, kind));
+            let bounded = Bounded::new(place, committed_at, expires_at, cost_bytes, kind);
+            self.restore(&record.topic, Bounded { has_alternates: record.has_alternates(), ..bounded });
         }
     }
 
@@ -208,12 +213,13 @@ impl BoundedTopics {
     fn take_first(&mut self, topic: &Topic) -> Option<Trimmed> {
         let of_topic = self.topics.get_mut(topic)?;
         let bounded = of_topic.pop()?;
-        let Bounded { place, committed_at, cost_bytes, kind, .. } = bounded;
+        let Bounded { place, committed_at, cost_bytes, kind, has_alternates, .. } = bounded;
         let expires_at = bounded.expires_at();
         if of_topic.kept.is_empty() {
             self.on_deleted(topic);
         }
-        Some(Trimmed { topic: topic.clone(), place, committed_at, cost_bytes: cost_bytes as usize, expires_at, kind })
+        let (topic, cost_bytes) = (topic.clone(), cost_bytes as usize);
+        Some(Trimmed { topic, place, committed_at, cost_bytes, expires_at, kind, has_alternates })
     }
 
     fn forget_due(&mut self, due: Option<Timestamp>, topic: &Topic) {

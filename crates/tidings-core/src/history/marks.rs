@@ -45,13 +45,15 @@ impl Marks {
     /// kept beyond the window for as long as its topic counts as ended; nor a deletion, which has its own mark.
     pub fn record_trimmed(&mut self, record: &Record, now: Timestamp) {
         if record.kind == Kind::Event && !record.is_expired(now) {
-            self.event_trimmed(&record.topic, Mark { sequence: record.sequence, at: record.committed_at });
+            let mark = Mark { sequence: record.sequence, at: record.committed_at };
+            record.topics().for_each(|topic| self.event_trimmed(topic, mark));
         }
     }
 
-    /// Remembers the last trimmed event of `topic`.
+    /// Remembers a trimmed event of `topic`. (Those that are found under several topics are not trimmed in the order of
+    /// each.)
     pub fn event_trimmed(&mut self, topic: &Topic, mark: Mark) {
-        if let Some((_, sequence, at)) = self.trimmed.set(topic, mark.sequence, mark.at) {
+        if let Some((_, sequence, at)) = self.trimmed.advance(topic, mark.sequence, mark.at) {
             self.trimmed_floor = self.trimmed_floor.max(Mark { sequence, at });
         }
     }
@@ -81,9 +83,10 @@ impl Marks {
         (self.trimmed_floor, self.deleted_floor)
     }
 
-    /// Remembers that `topic` was deleted at `place`.
+    /// Remembers that `topic` was deleted at `place`; or that an event at `place`, of which it was an alternate topic, went
+    /// with its own.
     pub fn topic_deleted(&mut self, topic: &Topic, place: Sequence) {
-        if let Some((_, sequence, ())) = self.deleted.set(topic, place, ()) {
+        if let Some((_, sequence, ())) = self.deleted.advance(topic, place, ()) {
             self.deleted_floor = self.deleted_floor.max(sequence);
         }
     }

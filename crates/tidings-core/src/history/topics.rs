@@ -39,11 +39,15 @@ impl TopicIndex {
         }
     }
 
-    /// Forgets the first place of a topic, which is `place`.
+    /// Forgets a place of a topic, if it is there: mostly the first. (Of records that are found under several topics any may
+    /// go first. Cost then: as many places moved as are on its shorter side.)
     pub fn pop(&mut self, topic: &Topic, place: Sequence) {
         let Some(places) = self.0.get_mut(topic) else { return };
-        debug_assert_eq!(places.front(), Some(&place), "records are trimmed in the order in which they came");
-        places.pop_front();
+        if places.front() == Some(&place) {
+            places.pop_front();
+        } else if let Ok(nth) = places.binary_search(&place) {
+            places.remove(nth);
+        }
         if places.is_empty() {
             self.0.remove(topic);
         } else if places.capacity() > ROOM_KEPT && places.capacity() / SPARE_FACTOR > places.len() {
@@ -51,9 +55,9 @@ impl TopicIndex {
         }
     }
 
-    /// Forgets a topic; answers the places it had.
-    pub fn remove(&mut self, topic: &Topic) -> Option<Places> {
-        self.0.remove(topic)
+    /// The places of a topic, ascending.
+    pub fn places(&self, topic: &Topic) -> impl Iterator<Item = Sequence> {
+        self.0.get(topic).into_iter().flatten().copied()
     }
 
     /// The places of the selected topics. Cost: a look-up for each topic asked for, or, with patterns, a match for each
@@ -82,7 +86,7 @@ impl<'a> Selected<'a> {
         self.topics().filter_map(VecDeque::front).min().copied()
     }
 
-    /// How many places there are.
+    /// How many places there are. One that several of the topics have counts for each.
     pub fn count(&self) -> usize {
         self.topics().map(VecDeque::len).sum()
     }
@@ -90,13 +94,19 @@ impl<'a> Selected<'a> {
     /// All places after `after`, ascending. Cost: a binary search for each topic, then its logarithm for each place.
     pub fn after(&self, after: Sequence) -> impl Iterator<Item = Sequence> {
         let rests = self.topics().map(move |places| places.range(places.partition_point(|&place| place <= after)..));
-        merge(rests.map(|rest| rest.map(|&place| Reverse(place)))).map(|Reverse(place)| place)
+        once_each(merge(rests.map(|rest| rest.map(|&place| Reverse(place)))).map(|Reverse(place)| place))
     }
 
     /// All places, descending.
     pub fn backwards(&self) -> impl Iterator<Item = Sequence> {
-        merge(self.topics().map(|places| places.iter().rev().copied()))
+        once_each(merge(self.topics().map(|places| places.iter().rev().copied())))
     }
+}
+
+/// Equal neighbours once: a record that is found under several of the topics.
+fn once_each(places: impl Iterator<Item = Sequence>) -> impl Iterator<Item = Sequence> {
+    let mut last = None;
+    places.filter(move |place| last.replace(*place) != Some(*place))
 }
 
 /// All items of some descending sequences, descending.
@@ -152,13 +162,30 @@ mod tests {
     }
 
     #[test]
+    fn a_place_of_several_topics_comes_once() {
+        let mut index = index();
+        for name in ["a", "b", "d"] {
+            index.push(&topic(name), Sequence(7));
+        }
+        let set = SelectorSet::new([Selector::parse("*").expect("a selector")]).expect("not empty");
+        let selected = index.select(&set);
+        let forwards: Vec<u64> = selected.after(Sequence(4)).map(|place| place.0).collect();
+        assert_eq!(forwards, [5, 6, 7]);
+        let backwards: Vec<u64> = selected.backwards().take(3).map(|place| place.0).collect();
+        assert_eq!(backwards, [7, 6, 5]);
+    }
+
+    #[test]
     fn a_topic_without_places_is_forgotten() {
         let mut index = index();
         index.pop(&topic("c"), Sequence(4));
         assert_eq!(index.count(), 2);
         index.pop(&topic("a"), Sequence(1));
-        assert_eq!(index.remove(&topic("a")), Some(VecDeque::from([Sequence(3), Sequence(6)])));
-        assert_eq!(index.remove(&topic("a")), None);
+        index.pop(&topic("a"), Sequence(6));
+        index.pop(&topic("a"), Sequence(5));
+        assert_eq!(index.places(&topic("a")).collect::<Vec<_>>(), [Sequence(3)]);
+        index.pop(&topic("a"), Sequence(3));
+        assert_eq!((index.count(), index.places(&topic("a")).count()), (1, 0));
     }
 
     #[test]
@@ -166,7 +193,7 @@ mod tests {
         let mut index = TopicIndex::default();
         (1..=10_000).for_each(|place| index.push(&topic("a"), Sequence(place)));
         (1..10_000).for_each(|place| index.pop(&topic("a"), Sequence(place)));
-        let places = index.remove(&topic("a")).expect("one place is left");
+        let places = &index.0[&topic("a")];
         assert!(places.capacity() <= ROOM_KEPT, "room for {}", places.capacity());
     }
 

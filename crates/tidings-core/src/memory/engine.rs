@@ -73,8 +73,9 @@ impl MemoryEngine {
         }
     }
 
-    fn append_now(&self, publication: Publication, now: Timestamp) -> Result<Appended, AppendError> {
+    fn append_now(&self, mut publication: Publication, now: Timestamp) -> Result<Appended, AppendError> {
         check_id(&publication)?;
+        publication.tidy();
         let claim = Claim::of(&publication);
 
         let mut keys = self.take_turn();
@@ -92,17 +93,12 @@ impl MemoryEngine {
         if claim.is_some() {
             keys.check_room(now)?;
         }
-        let is_named = publication.id.is_some();
         let (first, end) = self.records(publication, at);
         let position = Position { epoch: self.epoch, sequence: first.sequence };
-        let topic = first.topic.clone();
         let answer = Appended { position, id: first.id.clone(), is_repeat: false };
         {
             let mut log = self.log_mut();
-            if is_named {
-                log.ids.take(&first);
-            }
-            self.commit(&mut log, [Some(first), end].into_iter().flatten(), now);
+            self.commit(&mut log, [Some(Arc::clone(&first)), end].into_iter().flatten(), now);
         }
         if let Some(claim) = claim {
             keys.keep(claim, answer.clone(), now);
@@ -110,7 +106,7 @@ impl MemoryEngine {
         drop(keys);
 
         // After the turn is over: woken readers would only queue behind us.
-        self.tell_listeners(&topic);
+        self.tell_listeners(&first);
         Ok(answer)
     }
 
@@ -138,10 +134,11 @@ impl MemoryEngine {
             return false;
         }
         let deleted = Record::deleted(position, topic.clone(), log.times.of_commit(now));
-        self.commit(&mut log, [Arc::new(deleted)], now);
+        let deleted = Arc::new(deleted);
+        self.commit(&mut log, [Arc::clone(&deleted)], now);
         drop(log);
         drop(turn);
-        self.tell_listeners(topic);
+        self.tell_listeners(&deleted);
         true
     }
 
@@ -159,9 +156,14 @@ impl MemoryEngine {
         Position { epoch: self.epoch, sequence: self.tail().next() }
     }
 
-    fn tell_listeners(&self, topic: &Topic) {
+    fn tell_listeners(&self, record: &Record) {
+        let topics: Vec<Topic> = if record.has_alternates() { record.topics().cloned().collect() } else { Vec::new() };
         for listener in self.listeners.all().iter() {
-            listener.on_commit(topic, self.tail());
+            if topics.is_empty() {
+                listener.on_commit(&record.topic, self.tail());
+            } else {
+                listener.on_group_commit(&topics, self.tail());
+            }
         }
     }
 

@@ -42,20 +42,25 @@ impl Log {
 
     /// May this publication be stored?
     pub(super) fn admit(&self, publication: &Publication) -> Result<(), AppendError> {
-        if self.ended.contains(&publication.topic) {
-            return Err(AppendError::TopicEnded { topic: publication.topic.clone() });
+        if let Some(ended) = publication.topics().find(|topic| self.ended.contains(topic)) {
+            return Err(AppendError::TopicEnded { topic: ended.clone() });
         }
         match &publication.id {
-            Some(id) if self.ids.place(id.as_str()).is_some() => Err(AppendError::IdTaken { id: id.clone() }),
+            Some(id) if !publication.takes_any_id && self.ids.place(id.as_str()).is_some() => {
+                Err(AppendError::IdTaken { id: id.clone() })
+            }
             _ => Ok(()),
         }
     }
 
-    /// Adds the next record. If a publisher gave it its id, that is taken already.
+    /// Adds the next record.
     pub(super) fn push(&mut self, record: Arc<Record>) {
         self.times.on_commit(record.committed_at);
         match record.kind {
-            Kind::Event => self.topics.push(&record.topic, record.sequence),
+            Kind::Event => {
+                record.topics().for_each(|topic| self.topics.push(topic, record.sequence));
+                self.ids.take(&record);
+            }
             Kind::End => {
                 self.topics.push(&record.topic, record.sequence);
                 if let Some(forgotten) = self.ended.end(&record) {
@@ -94,7 +99,7 @@ impl Log {
         match record.kind {
             Kind::Event => {
                 self.ids.free(record);
-                self.topics.pop(&record.topic, record.sequence);
+                record.topics().for_each(|topic| self.topics.pop(topic, record.sequence));
             }
             // The end of an ended topic can be read for as long as the topic counts as ended.
             Kind::End if self.ended.at(record.sequence).is_some() => {}
@@ -103,12 +108,20 @@ impl Log {
         }
     }
 
-    /// Drops all of a topic; the record of its deletion is to come at `place`. Answers whether there was anything.
+    /// Drops all records whose canonical topic this is; the record of its deletion is to come at `place`. Answers whether there was anything.
     pub(super) fn delete(&mut self, topic: &Topic, place: Sequence) -> bool {
-        let Some(places) = self.topics.remove(topic) else { return false };
+        let is_its_own = |place: &Sequence| self.record(*place).is_some_and(|record| record.topic == *topic);
+        let places: Vec<Sequence> = self.topics.places(topic).filter(is_its_own).collect();
+        if places.is_empty() {
+            return false;
+        }
         for place in places {
-            if let Some(record) = self.window.bury(place) {
-                self.ids.free(&record);
+            self.topics.pop(topic, place);
+            let Some(record) = self.window.bury(place) else { continue };
+            self.ids.free(&record);
+            for alternate in &record.alternates {
+                self.topics.pop(alternate, place);
+                self.marks.topic_deleted(alternate, place);
             }
         }
         self.bounds.on_deleted(topic);

@@ -16,7 +16,7 @@ impl Log {
             return Read::Expired;
         }
         Read::Page(if selectors.has_patterns() {
-            let is_selected = |record: &&Arc<Record>| selectors.matches(record.topic.as_str());
+            let is_selected = |record: &&Arc<Record>| record.topics().any(|topic| selectors.matches(topic.as_str()));
             let slots = self.window.retained_since(request.after);
             self.collect(request, slots.map(|(place, record)| (place, record.filter(is_selected))))
         } else {

@@ -119,14 +119,13 @@ impl Log {
     }
 
     fn after_id(&self, selectors: &SelectorSet, raw: &str, context: ResolveContext) -> Result<Sequence, ResetReason> {
-        let place = match Position::parse(raw) {
-            Some(position) if position.epoch != context.epoch => return Err(ResetReason::Expired),
-            Some(position) if position.sequence > self.window.tail() => return Err(ResetReason::Unknown),
-            Some(position) => position.sequence,
-            None => match self.ids.place(raw) {
-                Some(place) => place,
-                None => return self.after_time_id(selectors, raw, context),
-            },
+        // An id of the hub's own form that a publisher used is that publisher's.
+        let place = match (self.ids.place(raw), Position::parse(raw)) {
+            (Some(place), _) => place,
+            (None, Some(position)) if position.epoch != context.epoch => return Err(ResetReason::Expired),
+            (None, Some(position)) if position.sequence > self.window.tail() => return Err(ResetReason::Unknown),
+            (None, Some(position)) => position.sequence,
+            (None, None) => return self.after_time_id(selectors, raw, context),
         };
         if self.marks.gone_through(selectors) > place { Err(ResetReason::Expired) } else { Ok(place) }
     }

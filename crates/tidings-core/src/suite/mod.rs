@@ -8,6 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::engine::Engine;
 use crate::limits::HistoryLimits;
 
+mod alternates;
+mod any_id;
 mod finite;
 mod keys;
 pub mod model;
@@ -69,6 +71,21 @@ scenarios! {
         concurrent_repeats_store_one_event,
         an_id_belongs_to_one_retained_event,
         the_hubs_own_ids_are_reserved;
+    any_id:
+        an_id_may_come_again_where_any_is_taken,
+        when_the_earliest_event_with_an_id_goes_the_next_one_takes_its_place,
+        an_id_of_the_hubs_own_form_belongs_to_the_publisher_that_used_it,
+        an_id_that_comes_a_thousand_times_is_still_found;
+    alternates:
+        an_event_is_found_under_each_of_its_topics_once,
+        listeners_are_told_of_all_topics_of_an_event,
+        what_is_trimmed_is_missed_under_each_of_its_topics,
+        tables_go_by_the_canonical_topic,
+        a_mark_of_several_topics_never_goes_back,
+        a_deletion_drops_what_was_published_on_its_topic_alone,
+        an_event_on_a_topic_that_has_ended_is_refused_whichever_it_is,
+        a_private_event_is_told_of_to_whoever_may_read_one_of_its_topics,
+        an_event_may_have_a_thousand_topics_and_they_count;
     trim:
         each_bound_of_history_is_kept,
         usage_counts_what_is_kept,

@@ -21,12 +21,16 @@ pub enum Operation {
     Publish {
         /// Which of four topics.
         topic: usize,
+        /// Which of them are its alternate topics, a bit for each.
+        alternates: u8,
         /// How long it is replayed; 0 is for ever. Unit: milliseconds.
         ttl_ms: u64,
         /// Whether it is private.
         private: bool,
         /// The publisher's id, as a number that may come again.
         own_id: Option<u64>,
+        /// Whether it takes any.
+        takes_any_id: bool,
     },
     /// The end of a topic.
     End(usize),
@@ -100,6 +104,8 @@ const BOUNDS: [Bounds; 10] = [
 ];
 /// About what an event of the model's counts for.
 const USUAL_BYTES: usize = RECORD_OVERHEAD_BYTES + 50;
+/// How many ids publishers choose from.
+const OWN_IDS: u64 = 20;
 const TOPICS: [&str; 4] = ["a", "b", "x/1", "x/2"];
 const SELECTORS: [&[&str]; 8] =
     [&["a"], &["b"], &["x/1"], &["a", "b", "x/2"], &["x/*"], &["**"], &["a", "x/*"], &["never", "x/2"]];
@@ -114,7 +120,9 @@ impl Operation {
                 topic: pick(1, TOPICS.len()),
                 ttl_ms: if byte(2).is_multiple_of(4) { byte(3) % 40 } else { 0 },
                 private: byte(4).is_multiple_of(4),
-                own_id: byte(5).is_multiple_of(3).then_some(byte(6) % 8),
+                own_id: byte(5).is_multiple_of(3).then_some(byte(6) % OWN_IDS),
+                takes_any_id: byte(5).is_multiple_of(2),
+                alternates: if byte(7).is_multiple_of(3) { (byte(7) / 3 % 16) as u8 } else { 0 },
             },
             6 if byte(1).is_multiple_of(3) => Self::End(pick(2, TOPICS.len())),
             6 => Self::Delete(pick(2, TOPICS.len())),
@@ -127,7 +135,7 @@ impl Operation {
                     1 => Wanted::Earliest,
                     2 => Wanted::SinceAgo(byte(3) % 80),
                     3 => Wanted::Last(byte(3) % 8),
-                    4 => Wanted::OwnId(byte(3) % 8),
+                    4 => Wanted::OwnId(byte(3) % OWN_IDS),
                     5 => Wanted::TimeId(byte(3) % 80),
                     _ => Wanted::Back(i64::try_from(byte(3) % 40).expect("it is small") - 2),
                 },
@@ -203,13 +211,17 @@ impl Pair {
         let now = self.world.now;
         match operation {
             Operation::Advance(ms) => return self.world.advance(Duration::from_millis(ms)),
-            Operation::Publish { topic, ttl_ms, private, own_id } => {
+            Operation::Publish { topic: nth, alternates, ttl_ms, private, own_id, takes_any_id } => {
                 self.naive.trim(now);
-                let mut publication = publication(TOPICS[topic]);
+                let mut publication = publication(TOPICS[nth]);
+                let is_alternate = |(nth, _): &(usize, &&str)| alternates >> nth & 1 == 1;
+                let alternates = TOPICS.iter().enumerate().filter(is_alternate).map(|(_, raw)| topic(raw));
+                publication.alternates = alternates.collect();
                 publication.ttl = (ttl_ms > 0).then(|| Duration::from_millis(ttl_ms));
                 publication.private = private;
-                publication.id = own_id.map(|id| event_id(&own_id_text(id)));
-                let want = self.naive.refusal(&publication.topic, own_id);
+                publication.id = own_id.map(|id| event_id(&own_id_text(id, self.world.engine.epoch())));
+                publication.takes_any_id = takes_any_id;
+                let want = self.naive.refusal(&publication);
                 assert_eq!(self.world.append(publication).err(), want, "{operation:?}");
             }
             Operation::End(topic) => {
@@ -217,7 +229,7 @@ impl Pair {
                 let mut end = publication(TOPICS[topic]);
                 end.data.clear();
                 end.ends_topic = true;
-                let want = self.naive.refusal(&end.topic, None);
+                let want = self.naive.refusal(&end);
                 assert_eq!(self.world.append(end).err(), want, "{operation:?}");
             }
             Operation::Delete(nth) => {
@@ -323,7 +335,7 @@ impl Pair {
             Wanted::SinceAgo(ms) => ResumeFrom::Since { at: ago(ms), requested: "some time ago".into() },
             Wanted::Last(count) => ResumeFrom::Last(count),
             Wanted::Back(back) => self.world.id(self.naive.tail().0.saturating_add_signed(-back)),
-            Wanted::OwnId(id) => ResumeFrom::EventId(own_id_text(id).into()),
+            Wanted::OwnId(id) => ResumeFrom::EventId(own_id_text(id, self.world.engine.epoch()).into()),
             Wanted::TimeId(ms) => ResumeFrom::EventId(ago(ms).as_millis().to_string().into()),
         }
     }

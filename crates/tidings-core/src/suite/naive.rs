@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tidings_topic::{SelectorSet, Topic};
 
-use super::world::event_id;
 use crate::engine::AppendError;
 use crate::grants::Grants;
 use crate::limits::HistoryLimits;
 use crate::position::{Epoch, Position, Sequence};
-use crate::record::{Kind, Record};
+use crate::publication::Publication;
+use crate::record::{IdFrom, Kind, Record};
 use crate::resume::{ResetReason, ResumeFrom};
 use crate::time::Timestamp;
 
@@ -104,19 +104,35 @@ impl Naive {
             || table.age_max.is_some_and(|age_max| record.committed_at.saturating_add(age_max) <= now)
     }
 
-    pub(super) fn refusal(&self, topic: &Topic, own_id: Option<u64>) -> Option<AppendError> {
-        if self.ended_through(&SelectorSet::one(topic.clone())).is_some() {
+    pub(super) fn refusal(&self, publication: &Publication) -> Option<AppendError> {
+        let id = publication.id.clone().filter(|_| !publication.takes_any_id);
+        if let Some(id) = id.clone().filter(|id| Position::parse(id.as_str()).is_some()) {
+            return Some(AppendError::IdReserved { id });
+        }
+        let mut topics = publication.topics();
+        if let Some(topic) = topics.find(|topic| self.ended_through(&SelectorSet::one((*topic).clone())).is_some()) {
             return Some(AppendError::TopicEnded { topic: topic.clone() });
         }
-        let id = event_id(&own_id_text(own_id?));
-        let is_taken = self.retained().any(|record| record.id == id);
-        is_taken.then_some(AppendError::IdTaken { id })
+        let id = id?;
+        self.place_of_id(id.as_str()).map(|_| AppendError::IdTaken { id })
+    }
+
+    /// Where the earliest event stands that has this id from its publisher.
+    fn place_of_id(&self, raw: &str) -> Option<Sequence> {
+        let has_it = |record: &&Record| record.id_from != IdFrom::Hub && record.id.as_str() == raw;
+        self.retained().find(has_it).map(|record| record.sequence)
     }
 
     pub(super) fn delete(&mut self, topic: &Topic, place: Sequence) -> bool {
         let of_topic = |entry: &&mut Entry| entry.record.topic == *topic && entry.record.kind != Kind::Deleted;
         let retained = self.entries.iter_mut().filter(of_topic).filter(|entry| entry.state == State::Retained);
-        let count = retained.map(|entry| entry.state = State::Deleted).count();
+        let mut count = 0;
+        for entry in retained {
+            entry.state = State::Deleted;
+            count += 1;
+            let alternates = entry.record.alternates.iter().cloned();
+            self.deletions.extend(alternates.map(|topic| (topic, entry.record.sequence)));
+        }
         if count > 0 {
             self.deletions.push((topic.clone(), place));
         }
@@ -130,7 +146,7 @@ impl Naive {
     }
 
     fn of(&self, selectors: &SelectorSet) -> impl DoubleEndedIterator<Item = &Record> {
-        self.retained().filter(move |record| selectors.matches(record.topic.as_str()))
+        self.retained().filter(move |record| record.topics().any(|topic| selectors.matches(topic.as_str())))
     }
 
     fn events_for(
@@ -162,13 +178,15 @@ impl Naive {
     /// The last place of these topics that the hub's bounds trimmed, those of the topics apart.
     pub(super) fn mark_of_hub(&self, is_selected: impl Fn(&str) -> bool) -> Option<Sequence> {
         let is_mark = |entry: &&Entry| entry.state == State::Trimmed { leaves_mark: true, by_hub: true };
-        let mut marks = self.entries.iter().filter(is_mark).filter(|entry| is_selected(entry.record.topic.as_str()));
+        let is_selected = |entry: &&Entry| entry.record.topics().any(|topic| is_selected(topic.as_str()));
+        let mut marks = self.entries.iter().filter(is_mark).filter(is_selected);
         marks.next_back().map(|entry| entry.record.sequence)
     }
 
     pub(super) fn mark(&self, is_selected: impl Fn(&str) -> bool) -> Option<(Sequence, Timestamp)> {
         let is_mark = |entry: &&Entry| matches!(entry.state, State::Trimmed { leaves_mark: true, .. });
-        let mut marks = self.entries.iter().filter(is_mark).filter(|entry| is_selected(entry.record.topic.as_str()));
+        let is_selected = |entry: &&Entry| entry.record.topics().any(|topic| is_selected(topic.as_str()));
+        let mut marks = self.entries.iter().filter(is_mark).filter(is_selected);
         marks.next_back().map(|entry| (entry.record.sequence, entry.record.committed_at))
     }
 
@@ -202,18 +220,15 @@ impl Naive {
                 Ok(before_end(first.map_or(Sequence::ZERO, |record| record.sequence.previous())))
             }
             ResumeFrom::EventId(raw) => {
-                let own = self.retained().find(|record| record.id.as_str() == &**raw).map(|record| record.sequence);
-                let place = match Position::parse(raw) {
-                    Some(position) if position.epoch != epoch => return Err(ResetReason::Expired),
-                    Some(position) if position.sequence > self.tail() => return Err(ResetReason::Unknown),
-                    Some(position) => position.sequence,
-                    None => match (own, raw.parse()) {
-                        (Some(place), _) => place,
-                        (None, Ok(ms)) if Timestamp::from_millis(ms) < epoch.began_at() => {
-                            return Err(ResetReason::Expired);
-                        }
-                        (None, Ok(ms)) => return self.since(selectors, Timestamp::from_millis(ms)),
-                        (None, Err(_)) => return Err(ResetReason::Unknown),
+                let place = match (self.place_of_id(raw), Position::parse(raw)) {
+                    (Some(place), _) => place,
+                    (None, Some(position)) if position.epoch != epoch => return Err(ResetReason::Expired),
+                    (None, Some(position)) if position.sequence > self.tail() => return Err(ResetReason::Unknown),
+                    (None, Some(position)) => position.sequence,
+                    (None, None) => match raw.parse().map(Timestamp::from_millis) {
+                        Ok(at) if at < epoch.began_at() => return Err(ResetReason::Expired),
+                        Ok(at) => return self.since(selectors, at),
+                        Err(_) => return Err(ResetReason::Unknown),
                     },
                 };
                 let mut deletions = self.deletions.iter().filter(|(topic, _)| selectors.matches(topic.as_str()));
@@ -233,6 +248,12 @@ impl Naive {
     }
 }
 
-pub(super) fn own_id_text(id: u64) -> String {
-    format!("order-{id}")
+/// The first eight look like nothing else; those after them like the hub's own for the first places.
+pub(super) fn own_id_text(id: u64, epoch: Epoch) -> String {
+    match id.checked_sub(PLAIN_IDS) {
+        Some(place) => Position { epoch, sequence: Sequence(place) }.to_string(),
+        None => format!("order-{id}"),
+    }
 }
+
+const PLAIN_IDS: u64 = 8;

@@ -199,7 +199,8 @@ impl Costs<'_> {
         let record = frame.clone().into_record(sealed.epoch());
         if self.history.is_none() {
             let first = sealed.entries(0..1).ok()?.first().copied()?;
-            let record_overhead_bytes = (first.cost_bytes as usize).checked_sub(record.chunk.wire().len())?;
+            let of_record = record.chunk.wire().len() + record.alternates_bytes();
+            let record_overhead_bytes = (first.cost_bytes as usize).checked_sub(of_record)?;
             self.history = Some(HistoryLimits { record_overhead_bytes, ..HistoryLimits::default() });
         }
         let cost_bytes = u32::try_from(self.history.as_ref()?.cost_bytes(&record)).unwrap_or(u32::MAX);

@@ -22,27 +22,37 @@ impl Sealed {
         Ok(filter.may_have(self.hash(id)))
     }
 
-    /// The indices of the records that may have this id of a publisher's, ascending; the records themselves say whether
-    /// they do.
-    pub(crate) fn find_id(&self, id: &str) -> Result<Vec<u32>, SegmentError> {
-        let mut found = Vec::new();
+    /// Hands the indices of the records that may have this id of a publisher's to `look`, ascending and some at a time,
+    /// until it finds something; the records themselves say whether they have it.
+    pub(crate) fn find_id<T>(
+        &self,
+        id: &str,
+        mut look: impl FnMut(&[u32]) -> Result<Option<T>, SegmentError>,
+    ) -> Result<Option<T>, SegmentError> {
         if !self.may_have_id(id)? {
-            return Ok(found);
+            return Ok(None);
         }
         let (table, hash) = (self.header.ids(), self.hash(id));
         let mut number = self.search(table, 0..u64::MAX, hash, layout::row_hash)?;
         while number < table.rows {
             let end = number.saturating_add(IDS_PER_READ).min(table.rows);
             let rows = self.rows(table, number..end)?;
-            for row in rows.chunks_exact(table.row_bytes as usize) {
-                if layout::row_hash(row) != hash {
-                    return Ok(found);
-                }
-                let index = u32::try_from(layout::first_number(&row[8..], 4)).expect("four bytes");
-                found.push(index);
+            let rows = rows.chunks_exact(table.row_bytes as usize);
+            let found: Vec<u32> = rows
+                .take_while(|row| layout::row_hash(row) == hash)
+                .map(|row| u32::try_from(layout::first_number(&row[8..], 4)).expect("four bytes"))
+                .collect();
+            let is_all = found.len() < (end - number) as usize;
+            if !found.is_empty()
+                && let Some(answer) = look(&found)?
+            {
+                return Ok(Some(answer));
+            }
+            if is_all {
+                break;
             }
             number = end;
         }
-        Ok(found)
+        Ok(None)
     }
 }

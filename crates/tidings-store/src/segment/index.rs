@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use tidings_core::Timestamp;
+use tidings_core::hash::StableHash;
+use tidings_core::{Position, Timestamp};
 use tidings_topic::Topic;
 
 use super::blocks::BlockWriter;
 use super::bloom::Bloom;
-use super::hash::NameHash;
 use super::layout::{Header, TopicRow};
 use super::sealed::{Entry, Summary};
 use super::{SegmentError, names};
@@ -27,7 +27,10 @@ pub(super) struct IndexBuilder {
     totals: Vec<Totals>,
     /// Hash and index.
     ids: Vec<(u64, u32)>,
+    /// Topic and index, of the records that have alternate topics.
+    alternates: Vec<(u32, u32)>,
     has_keys: bool,
+    has_own_form_ids: bool,
 }
 
 /// What is counted of a topic.
@@ -35,6 +38,7 @@ pub(super) struct IndexBuilder {
 struct Totals {
     hash: u64,
     topic: Topic,
+    /// Those that are found under it; events and cost are those of which it is the canonical topic.
     records: u32,
     events: u32,
     cost_bytes: u64,
@@ -67,7 +71,9 @@ impl IndexBuilder {
             topics: HashMap::new(),
             totals: Vec::new(),
             ids: Vec::new(),
+            alternates: Vec::new(),
             has_keys: false,
+            has_own_form_ids: false,
         }
     }
 
@@ -86,7 +92,9 @@ impl IndexBuilder {
         let offset = u32::try_from(offset).map_err(|_| Misfit)?;
         let topic = self.topics.get(&frame.topic).copied().unwrap_or(self.topics.len().try_into().map_err(|_| Misfit)?);
         let Frame { sequence, committed_at, kind, private, .. } = *frame;
-        let entry = Entry { sequence, committed_at, expires_at, cost_bytes, topic, kind, private, offset };
+        let has_alternates = !frame.alternates.is_empty();
+        let entry =
+            Entry { sequence, committed_at, expires_at, cost_bytes, topic, kind, has_alternates, private, offset };
         let is_next = self
             .entries
             .last()
@@ -95,24 +103,38 @@ impl IndexBuilder {
             return Err(Misfit);
         }
         self.count(&entry, &frame.topic);
+        for topic in &frame.alternates {
+            let number = self.number(topic);
+            self.totals[number as usize].records += 1;
+            self.alternates.push((number, index));
+        }
         if let Some(id) = &frame.id {
-            self.ids.push((NameHash::new(self.hash_key).of(id.as_str()), index));
+            self.ids.push((StableHash::new(self.hash_key).of(id.as_str().as_bytes()), index));
         }
         self.has_keys |= frame.key.is_some();
+        self.has_own_form_ids |= frame.id.as_ref().is_some_and(|id| Position::parse(id.as_str()).is_some());
         self.entries.push(entry);
         Ok(())
     }
 
     fn count(&mut self, entry: &Entry, topic: &Topic) {
-        if self.totals.len() == entry.topic as usize {
-            let hash = NameHash::new(self.hash_key).of(topic.as_str());
-            self.totals.push(Totals { hash, topic: topic.clone(), records: 0, events: 0, cost_bytes: 0 });
-            self.topics.insert(topic.clone(), entry.topic);
-        }
-        let totals = &mut self.totals[entry.topic as usize];
+        let number = self.number(topic);
+        let totals = &mut self.totals[number as usize];
         totals.records += 1;
         totals.events += u32::from(entry.is_event());
         totals.cost_bytes += u64::from(entry.cost_bytes);
+    }
+
+    /// The number of a topic, which is known from now on.
+    fn number(&mut self, topic: &Topic) -> u32 {
+        if let Some(number) = self.topics.get(topic) {
+            return *number;
+        }
+        let number = u32::try_from(self.totals.len()).expect("a log of 4 GiB does not have so many names");
+        let hash = StableHash::new(self.hash_key).of(topic.as_str().as_bytes());
+        self.totals.push(Totals { hash, topic: topic.clone(), records: 0, events: 0, cost_bytes: 0 });
+        self.topics.insert(topic.clone(), number);
+        number
     }
 
     /// Writes the index of `log`, which has `log_bytes`, beside it; it comes to its place by [`names::settle`].
@@ -136,6 +158,7 @@ impl IndexBuilder {
 
         let numbers = self.number_topics();
         self.entries.iter_mut().for_each(|entry| entry.topic = numbers[entry.topic as usize]);
+        self.alternates.iter_mut().for_each(|(topic, _)| *topic = numbers[*topic as usize]);
         self.ids.sort_unstable();
         self.write_parts(&header, out)
     }
@@ -155,8 +178,10 @@ impl IndexBuilder {
             cost_bytes: self.totals.iter().map(|totals| totals.cost_bytes).sum(),
             log_bytes,
             topics: count(self.totals.len()),
+            postings: count(self.entries.len() + self.alternates.len()),
             ids: count(self.ids.len()),
             has_keys: self.has_keys,
+            has_own_form_ids: self.has_own_form_ids,
         }
     }
 
@@ -214,11 +239,19 @@ impl IndexBuilder {
             next.push(from);
             from += totals.records as usize;
         }
-        let mut postings = vec![0; self.entries.len()];
-        for (index, entry) in (0..).zip(&self.entries) {
-            let place = &mut next[entry.topic as usize];
+        let mut postings = vec![0; self.entries.len() + self.alternates.len()];
+        let mut put = |topic: u32, index: u32| {
+            let place = &mut next[topic as usize];
             postings[*place] = index;
             *place += 1;
+        };
+        // Both lists are in the order of the records, so each topic's indices ascend.
+        let mut alternates = self.alternates.iter().peekable();
+        for (index, entry) in (0..).zip(&self.entries) {
+            put(entry.topic, index);
+            while let Some((topic, _)) = alternates.next_if(|(_, of)| *of == index) {
+                put(*topic, index);
+            }
         }
         postings
     }

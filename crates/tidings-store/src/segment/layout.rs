@@ -5,7 +5,8 @@
 //! entries     one row for each record, in their order
 //! directory   one row for each topic, sorted by the hash of its name, then by the name
 //! names       the names of the topics, one after the other, in the order of the directory
-//! postings    u32 each: the indices of each topic's records, ascending, in the order of the directory
+//! postings    u32 each: the indices of each topic's records, ascending, in the order of the directory; those that have
+//!             several topics are there for each
 //! ids         one row for each record with an id of its publisher's, sorted by the hash of the id, then by index
 //! filter      of the hashes of these ids
 //! ```
@@ -22,7 +23,7 @@ use super::{SegmentError, blocks};
 use crate::numbers::{take, take_u64};
 
 /// The version of the index. An index of another one is made again from its log.
-const INDEX_VERSION: u32 = 1;
+const INDEX_VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"TIDINDEX";
 /// Room for the header. Unit: bytes.
 pub(super) const HEADER_BYTES: usize = 256;
@@ -80,7 +81,7 @@ impl Header {
     }
 
     pub(super) fn postings(&self) -> Table {
-        Table { at: self.names_at() + self.names_bytes, row_bytes: 4, rows: self.summary.records }
+        Table { at: self.names_at() + self.names_bytes, row_bytes: 4, rows: self.summary.postings }
     }
 
     pub(super) fn ids(&self) -> Table {
@@ -100,7 +101,8 @@ impl Header {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let Summary { begins_at, first, last, ends_at, first_at, last_at, .. } = self.summary;
-        let Summary { records, events, cost_bytes, log_bytes, topics, ids, has_keys, .. } = self.summary;
+        let Summary { records, events, cost_bytes, log_bytes, topics, postings, ids, .. } = self.summary;
+        let Summary { has_keys, has_own_form_ids, .. } = self.summary;
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&INDEX_VERSION.to_le_bytes());
@@ -114,7 +116,7 @@ impl Header {
         for number in [cost_bytes, log_bytes, self.names_bytes] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        for number in [records, events, topics, ids, u32::from(has_keys)] {
+        for number in [records, events, topics, postings, ids, u32::from(has_keys), u32::from(has_own_form_ids)] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.resize(HEADER_BYTES, 0);
@@ -141,8 +143,9 @@ impl Header {
         let first_at = Timestamp::from_millis(take_u64(rest)?);
         let last_at = Timestamp::from_millis(take_u64(rest)?);
         let (cost_bytes, log_bytes, names_bytes) = (take_u64(rest)?, take_u64(rest)?, take_u64(rest)?);
-        let (records, events, topics, ids) = (take_u32(rest)?, take_u32(rest)?, take_u32(rest)?, take_u32(rest)?);
-        let has_keys = take_u32(rest)? != 0;
+        let (records, events) = (take_u32(rest)?, take_u32(rest)?);
+        let (topics, postings, ids) = (take_u32(rest)?, take_u32(rest)?, take_u32(rest)?);
+        let (has_keys, has_own_form_ids) = (take_u32(rest)? != 0, take_u32(rest)? != 0);
         let summary = Summary {
             begins_at,
             first,
@@ -155,11 +158,14 @@ impl Header {
             cost_bytes,
             log_bytes,
             topics,
+            postings,
             ids,
             has_keys,
+            has_own_form_ids,
         };
         let is_possible = events <= records
-            && topics <= records
+            && records <= postings
+            && topics <= postings
             && ids <= records
             && (begins_at <= first && first <= last && last.0 - first.0 <= NARROW_MAX || records == 0)
             && last <= ends_at
@@ -193,8 +199,9 @@ impl Entry {
     pub(super) fn encode(&self, summary: &Summary, out: &mut Vec<u8>) {
         let narrow = |value: u64, base: u64| (value - base).to_le_bytes();
         let flag = |is_set, flag| if is_set { flag } else { 0 };
-        let flags =
-            kind_bits(self.kind) << KIND_SHIFT | flag(self.expires_at.is_some(), EXPIRES) | flag(self.private, PRIVATE);
+        let flags = kind_bits(self.kind, self.has_alternates) << KIND_SHIFT
+            | flag(self.expires_at.is_some(), EXPIRES)
+            | flag(self.private, PRIVATE);
         out.extend_from_slice(&narrow(self.sequence.0, summary.first.0)[..6]);
         out.extend_from_slice(&narrow(self.committed_at.as_millis(), summary.first_at.as_millis())[..6]);
         out.extend_from_slice(&self.expires_at.unwrap_or_default().as_millis().to_le_bytes());
@@ -211,11 +218,21 @@ impl Entry {
         let expires_at = Timestamp::from_millis(take_u64(row)?);
         let (cost_bytes, topic_and_flags, offset) = (take_u32(row)?, take_u32(row)?, take_u32(row)?);
         let topic = topic_and_flags & ((1 << TOPIC_BITS) - 1);
-        let kind = kind_of(topic_and_flags >> KIND_SHIFT)?;
+        let (kind, has_alternates) = kind_of(topic_and_flags >> KIND_SHIFT)?;
         let private = topic_and_flags & PRIVATE != 0;
         let expires_at = (topic_and_flags & EXPIRES != 0).then_some(expires_at);
         let is_possible = sequence <= summary.last && topic < summary.topics && u64::from(offset) < summary.log_bytes;
-        is_possible.then_some(Self { sequence, committed_at, expires_at, cost_bytes, topic, kind, private, offset })
+        is_possible.then_some(Self {
+            sequence,
+            committed_at,
+            expires_at,
+            cost_bytes,
+            topic,
+            kind,
+            has_alternates,
+            private,
+            offset,
+        })
     }
 }
 
@@ -262,7 +279,7 @@ impl TopicRow {
         let (postings_from, records, events) = (take_u32(row)?, take_u32(row)?, take_u32(row)?);
         let cost_bytes = take_u64(row)?;
         let is_possible = u64::from(name_at) + u64::from(name_bytes) <= header.names_bytes
-            && postings_from.checked_add(records).is_some_and(|end| end <= header.summary.records)
+            && postings_from.checked_add(records).is_some_and(|end| end <= header.summary.postings)
             && events <= records;
         is_possible.then_some(Self { hash, name_at, name_bytes, postings_from, records, events, cost_bytes })
     }
@@ -289,19 +306,22 @@ fn take_u48(rest: &mut &[u8]) -> Option<u64> {
     take(rest, 6).map(|bytes| first_number(bytes, 6))
 }
 
-fn kind_bits(kind: Kind) -> u32 {
+fn kind_bits(kind: Kind, has_alternates: bool) -> u32 {
     match kind {
+        Kind::Event if has_alternates => 3,
         Kind::Event => 0,
         Kind::End => 1,
         Kind::Deleted => 2,
     }
 }
 
-fn kind_of(bits: u32) -> Option<Kind> {
+/// The kind, and whether there are alternate topics.
+fn kind_of(bits: u32) -> Option<(Kind, bool)> {
     match bits {
-        0 => Some(Kind::Event),
-        1 => Some(Kind::End),
-        2 => Some(Kind::Deleted),
+        0 => Some((Kind::Event, false)),
+        1 => Some((Kind::End, false)),
+        2 => Some((Kind::Deleted, false)),
+        3 => Some((Kind::Event, true)),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@
 //! | `index.rs` | how an index file is made |
 //! | `layout.rs` | what stands where in an index file |
 //! | `blocks.rs` | files of checksummed blocks |
-//! | `search.rs`, `hash.rs`, `bloom.rs` | finding a row with few reads |
+//! | `search.rs`, `bloom.rs` | finding a row with few reads |
 //! | `frames.rs` | reading records from a log file |
 //! | `check.rs` | reads all of a segment and tells what is wrong |
 //! | `topic_names.rs` | the topics of a segment by their numbers, each read once |
@@ -22,7 +22,6 @@ mod bloom;
 mod check;
 mod error;
 mod frames;
-mod hash;
 mod ids;
 mod index;
 mod layout;

@@ -7,12 +7,13 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use tidings_core::hash::StableHash;
 use tidings_core::{Epoch, HistoryLimits, Kind, Record, Sequence, Timestamp};
+use tidings_topic::Topic;
 
 use super::blocks::BlockFile;
 use super::bloom::Bloom;
 use super::frames::{CUT_OFF, LogFile, NOT_AS_WRITTEN, NOT_HERE};
-use super::hash::NameHash;
 use super::index::{Facts, IndexBuilder, Misfit};
 use super::layout::{self, HEADER_BYTES, Header, Table};
 use super::search::lower_bound;
@@ -57,10 +58,14 @@ pub(crate) struct Summary {
     pub log_bytes: u64,
     /// How many topics there are.
     pub topics: u32,
+    /// How many records they have together; those that have several count for each.
+    pub postings: u32,
     /// How many records have an id of their publisher's.
     pub ids: u32,
     /// Some record carries an idempotency key.
     pub has_keys: bool,
+    /// Some record has an id of its publisher's that looks like one of the hub's own.
+    pub has_own_form_ids: bool,
 }
 
 /// What the index says of a record.
@@ -74,6 +79,8 @@ pub(crate) struct Entry {
     /// The number of its topic in the directory.
     pub topic: u32,
     pub kind: Kind,
+    /// It is found under other topics too, which its frame knows.
+    pub has_alternates: bool,
     pub private: bool,
     /// Where its frame begins in the log file.
     pub offset: u32,
@@ -233,6 +240,35 @@ impl Sealed {
         Ok(records)
     }
 
+    /// The alternate topics of these entries, whose offsets ascend, each with the entry. Cost: a read of the frames of those
+    /// that have any.
+    ///
+    /// # Errors
+    /// [`SegmentError::Damaged`] when one of these is not as it was written.
+    pub(crate) fn alternates(
+        &self,
+        entries: &[Entry],
+        mut take: impl FnMut(&Entry, Box<[Topic]>),
+    ) -> Result<(), SegmentError> {
+        let having: Vec<Entry> = entries.iter().filter(|entry| entry.has_alternates).copied().collect();
+        self.log.visit(&having, |entry, frame, _| {
+            take(entry, frame.alternates);
+            Ok(())
+        })
+    }
+
+    /// The alternate topics of one entry. Costs no read where it has none.
+    ///
+    /// # Errors
+    /// [`SegmentError::Damaged`] when its frame is not as it was written.
+    pub(crate) fn alternates_of(&self, entry: &Entry) -> Result<Box<[Topic]>, SegmentError> {
+        let mut found = Box::default();
+        if entry.has_alternates {
+            self.alternates(std::slice::from_ref(entry), |_, alternates| found = alternates)?;
+        }
+        Ok(found)
+    }
+
     /// Removes its files. Who has it open can go on reading.
     ///
     /// # Errors
@@ -245,7 +281,7 @@ impl Sealed {
     }
 
     pub(super) fn hash(&self, name: &str) -> u64 {
-        NameHash::new(self.header.hash_key).of(name)
+        StableHash::new(self.header.hash_key).of(name.as_bytes())
     }
 
     /// The rows with these numbers, of those that there are.

@@ -13,11 +13,11 @@ pub(crate) struct TopicEntry {
     /// Its number in the directory.
     pub number: u32,
     pub topic: Topic,
-    /// How many records of it there are, and so how many postings.
+    /// How many records are found under it, and so how many postings.
     pub records: u32,
-    /// How many of them are events.
+    /// How many events there are of which it is the canonical topic.
     pub events: u32,
-    /// What they count for together.
+    /// What the records count for together of which it is the canonical topic.
     pub cost_bytes: u64,
     /// Its first posting among all.
     postings_from: u32,

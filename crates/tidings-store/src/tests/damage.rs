@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use tidings_core::{Engine, ResetReason, ResumeFrom, Sequence};
+use tidings_core::{Engine, Publication, ResetReason, ResumeFrom, Sequence};
 
-use super::{World, publication, publish, read_all, resume, resume_after, scan};
+use super::{World, publication, publish, read_all, read_topics, resume, resume_after, scan, topic};
 use crate::header::SegmentHeader;
 use crate::{Durability, Store};
 
@@ -144,4 +144,37 @@ fn a_start_that_was_cut_short_after_it_knew_of_a_hole_is_gone_on_with() {
     assert_eq!(resume_after(&store, 11).reset.map(|reset| reset.reason), Some(ResetReason::Lost));
     publish(&store, [publication("a", "after")]);
     assert_eq!(store.usage(super::NOW).events, 11);
+}
+
+/// The frame of an event is damaged that other topics have too, and only it knows which: nobody misses it without a word.
+#[test]
+fn a_damaged_event_of_several_topics_is_told_to_readers_of_all() {
+    let mut world = World::new(Durability::Sync);
+    (world.options.segment_bytes, world.options.window_bytes_max) = (1024, 1);
+    let filler = "x".repeat(280);
+    let of_two =
+        |nth: u64| Publication { alternates: [topic("b")].into(), ..publication("a", format!("{nth} {filler}")) };
+    publish(&world.open(), (1..=10).map(of_two));
+    let log = world.logs().remove(1);
+    let (frames, _) = scan(&log);
+    let damaged = frames[0].frame.sequence.0;
+    let mut bytes = fs::read(&log).expect("it was written");
+    bytes[usize::try_from(frames[0].offset).expect("small") + 100] ^= 1;
+    fs::write(&log, bytes).expect("there is room");
+    for read_first in ["a", "b", "*", "c", "never/*"] {
+        let damaged_world = world.copy();
+        let store = damaged_world.open();
+        // Whoever comes upon it is told, and from then on everybody who was before it.
+        let is_told = read_topics(&store, read_first, Sequence::ZERO).is_none();
+        assert_eq!(is_told, ["a", "b", "*"].contains(&read_first), "{read_first}");
+        let want: Vec<u64> = (damaged + 1..=10).collect();
+        for selector in ["a", "b", "*"].iter().filter(|_| is_told) {
+            assert_eq!(read_topics(&store, selector, Sequence(damaged)).as_ref(), Some(&want), "{selector}");
+            assert_eq!(read_topics(&store, selector, Sequence(damaged - 1)), None, "{selector}");
+        }
+        if is_told {
+            assert_eq!(resume_after(&store, damaged - 1).reset.map(|it| it.reason), Some(ResetReason::Expired));
+            assert_eq!(resume(&store, ResumeFrom::Earliest).cursor, Sequence(damaged));
+        }
+    }
 }

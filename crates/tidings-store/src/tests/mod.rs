@@ -137,11 +137,7 @@ fn everything() -> SelectorSet {
 fn read_all(store: &Store, mut after: Sequence) -> Option<Vec<(u64, String)>> {
     let mut events = Vec::new();
     while after < store.tail() {
-        let limit = ReadLimit { bytes_max: 4096, scanned_max: 100 };
-        let request = ReadRequest { selectors: everything(), after, through: store.tail(), now: NOW, limit };
-        let (done, answer) = mpsc::channel();
-        store.fetch(request, Box::new(move |read| drop(done.send(read))));
-        match answer.recv().expect("each is answered").expect("it can be read") {
+        match read_page(store, everything(), after) {
             Read::Page(page) => {
                 events.extend(page.records.iter().map(|record| (record.sequence.0, data_of(record.chunk.wire()))));
                 after = page.through;
@@ -151,6 +147,32 @@ fn read_all(store: &Store, mut after: Sequence) -> Option<Vec<(u64, String)>> {
         }
     }
     Some(events)
+}
+
+/// A page of history, from disk or memory.
+fn read_page(store: &Store, selectors: SelectorSet, after: Sequence) -> Read {
+    let limit = ReadLimit { bytes_max: 4096, scanned_max: 100 };
+    let request = ReadRequest { selectors, after, through: store.tail(), now: NOW, limit };
+    let (done, answer) = mpsc::channel();
+    store.fetch(request, Box::new(move |read| drop(done.send(read))));
+    answer.recv().expect("each is answered").expect("it can be read")
+}
+
+/// The places of the events that a selector selects after `after`; `None` when something of them is gone.
+fn read_topics(store: &Store, selector: &str, mut after: Sequence) -> Option<Vec<u64>> {
+    let selectors = SelectorSet::new([Selector::parse(selector).expect("a selector")]).expect("not empty");
+    let mut seen = Vec::new();
+    while after < store.tail() {
+        match read_page(store, selectors.clone(), after) {
+            Read::Page(page) => {
+                seen.extend(page.records.iter().map(|record| record.sequence.0));
+                after = page.through;
+            }
+            Read::Expired => return None,
+            Read::Elsewhere => panic!("this is the other place"),
+        }
+    }
+    Some(seen)
 }
 
 /// The data lines of an encoded event.

@@ -3,9 +3,10 @@
 use std::fs;
 
 use proptest::prelude::*;
-use tidings_core::{Engine, ResetReason, ResumeFrom, Sequence};
+use tidings_core::{Engine, Publication, ResetReason, ResumeFrom, Sequence};
+use tidings_wire::EventId;
 
-use super::{World, publication, publish, publish_together, read_all, resume, resume_after, scan};
+use super::{World, publication, publish, publish_together, read_all, read_topics, resume, resume_after, scan, topic};
 use crate::Durability;
 
 /// What a disk writes whole. Unit: bytes.
@@ -37,6 +38,12 @@ fn events(sizes: &[usize], mark: &str) -> Vec<(String, String)> {
     sizes.iter().enumerate().map(event).collect()
 }
 
+/// Each is found under another topic too, and all have the same id.
+fn of_several((name, data): &(String, String)) -> Publication {
+    let id = EventId::parse("again").ok();
+    Publication { id, takes_any_id: true, alternates: [topic("other")].into(), ..publication(name, data) }
+}
+
 fn sizes(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(prop_oneof![4 => 0..100usize, 2 => 1000..6000usize, 1 => 10_000..40_000usize], count)
 }
@@ -57,8 +64,8 @@ proptest! {
         let world = World::new(Durability::Sync);
         let store = world.open();
         let (before, last) = (events(&before, "before"), events(&last, "last"));
-        publish(&store, before.iter().map(|(topic, data)| publication(topic, data)));
-        publish_together(&store, last.iter().map(|(topic, data)| publication(topic, data)));
+        publish(&store, before.iter().map(of_several));
+        publish_together(&store, last.iter().map(of_several));
         let all = [data(&before), data(&last)].concat();
         let lossy = world.copy();
 
@@ -90,9 +97,9 @@ proptest! {
         let store = world.open();
         let before = events(&before, "before");
         let last: Vec<_> = last.iter().map(|sizes| events(sizes, "last")).collect();
-        publish(&store, before.iter().map(|(topic, data)| publication(topic, data)));
+        publish(&store, before.iter().map(of_several));
         for group in &last {
-            publish_together(&store, group.iter().map(|(topic, data)| publication(topic, data)));
+            publish_together(&store, group.iter().map(of_several));
         }
         let last = last.concat();
         let all = [data(&before), data(&last)].concat();
@@ -135,7 +142,13 @@ fn check_history(store: &crate::Store, want: &[&str]) -> Result<(), TestCaseErro
     let events = read_all(store, Sequence::ZERO).expect("nothing was trimmed");
     let got: Vec<(u64, &str)> = events.iter().map(|(sequence, data)| (*sequence, data.as_str())).collect();
     let want: Vec<(u64, &str)> = (1..).zip(want.iter().copied()).collect();
-    prop_assert_eq!(got, want);
+    prop_assert_eq!(&got, &want);
+    let of_several = got.iter().filter(|(_, data)| *data != "after").map(|(sequence, _)| *sequence).collect();
+    prop_assert_eq!(read_topics(store, "other", Sequence::ZERO), Some(of_several), "under the other topic too");
+    if want.iter().any(|(_, data)| *data != "after") {
+        let resolution = resume(store, ResumeFrom::EventId("again".into()));
+        prop_assert_eq!((resolution.reset, resolution.cursor), (None, Sequence(1)), "the earliest with the id");
+    }
     Ok(())
 }
 

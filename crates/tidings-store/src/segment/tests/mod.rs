@@ -51,7 +51,9 @@ fn event(sequence: u64, topic: &str, data: &str) -> Frame {
         private: false,
         ttl: None,
         topic: Topic::parse(topic).expect("a topic"),
+        alternates: Box::default(),
         id: None,
+        takes_any_id: false,
         event_type: None,
         retry_ms: None,
         data: data.to_owned(),
@@ -99,12 +101,19 @@ fn frames(count: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value 
 fn any_frame() -> impl Strategy<Value = Frame> {
     let kind = prop_oneof![8 => Just(Kind::Event), 1 => Just(Kind::End), 1 => Just(Kind::Deleted)];
     let topic = prop_oneof![3 => "[ab]", 2 => "t/[0-9]{1,3}", 1 => "[a-zé/]{1,300}"];
-    let id = prop::option::of("id-[0-9]{1,2}|[a-z]{1,40}");
+    let alternates = prop_oneof![6 => Just(vec![]), 1 => prop::collection::vec("[cd]|t/[0-9]{1,2}x|ü{1,200}", 1..6)];
+    let topic = (topic, alternates);
+    let id = prop::option::of("id-[0-9]{1,2}|[a-z]{1,40}|0000000000a[0-9]-[1-9]");
     let ttl = prop::option::weighted(0.2, prop_oneof![0..100_000u64, any::<u64>()]);
     let key = prop::option::weighted(0.1, ("[a-z]{0,5}", "[a-z]{1,5}", any::<u64>()));
     let data = prop_oneof![8 => ".{0,80}", 1 => ".{0,9}".prop_map(|text| text.repeat(1000))];
-    (kind, topic, id, ttl, key, data, any::<bool>()).prop_map(|(kind, topic, id, ttl, key, data, private)| {
-        let topic = Topic::parse(&topic).expect("a topic");
+    (kind, topic, id, ttl, key, data, any::<bool>()).prop_map(|(kind, topics, id, ttl, key, data, private)| {
+        let (topic, mut alternates) = topics;
+        let parse = |raw: &String| Topic::parse(raw).expect("a topic");
+        let topic = parse(&topic);
+        alternates.sort_unstable();
+        alternates.dedup();
+        let takes_any_id = id.as_ref().is_some_and(|id| id.len().is_multiple_of(2));
         let key = key.map(|(subject, key, fingerprint)| {
             let key = IdempotencyKey { subject: subject.into(), key: key.into() };
             StoredKey { key, fingerprint }
@@ -121,6 +130,8 @@ fn any_frame() -> impl Strategy<Value = Frame> {
             private,
             ttl: ttl.map(Duration::from_millis),
             topic,
+            alternates: alternates.iter().map(parse).collect(),
+            takes_any_id,
             id: id.map(|id| EventId::parse(&id).expect("an id")),
             event_type: private.then(|| EventType::parse("order").expect("a type")),
             retry_ms: None,

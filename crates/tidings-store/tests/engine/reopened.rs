@@ -1,8 +1,11 @@
-//! An engine that is a store, which is closed or killed and opened again before some of the questions to it.
+//! An engine that is a store in a directory of its own, which goes with it. It may be closed or killed and opened again
+//! before some of the questions to it.
 
 use std::fs;
+use std::future;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::SystemTime;
 
 use tempfile::TempDir;
@@ -11,7 +14,7 @@ use tidings_core::{
     AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch, Fetched,
     Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, Sequence, Timestamp,
 };
-use tidings_store::{Store, StoreOptions};
+use tidings_store::{Durability, Store, StoreOptions};
 use tidings_topic::{SelectorSet, Topic};
 
 /// How large the files and the memory of the store are.
@@ -19,6 +22,9 @@ use tidings_topic::{SelectorSet, Topic};
 pub(crate) enum Segments {
     /// As by default.
     Usual,
+    /// Memory has just what the suite expects of live readers: a burst of a hundred events. Relaxed, so that both kinds of
+    /// durability pass the suite.
+    Small,
     /// A few events in each file, and a few in memory.
     Tiny,
 }
@@ -32,22 +38,28 @@ pub(crate) struct Reopened {
 struct Inner {
     store: Option<Arc<Store>>,
     directory: TempDir,
-    random: fastrand::Rng,
+    /// When it is opened again; `None`: never.
+    random: Option<fastrand::Rng>,
 }
 
 impl Reopened {
-    /// An empty one. Equal seeds open it again at the same moments.
-    pub(crate) fn make(options: SuiteOptions, segments: Segments, seed: u64) -> Box<dyn Engine> {
+    /// An empty one. Equal seeds open it again at the same moments; without one it stays open.
+    pub(crate) fn make(options: SuiteOptions, segments: Segments, seed: Option<u64>) -> Box<dyn Engine> {
         let SuiteOptions { history, ids_resolve_by_time } = options;
         let directory = tempfile::tempdir().expect("there is room for a directory");
         let mut options = StoreOptions::with_history(directory.path(), history);
         options.ids_resolve_by_time = ids_resolve_by_time;
         options.new_epoch = Some(Epoch::from_unix_micros(1_795_464_000_000_000)); // when the suite's clock begins
-        if let Segments::Tiny = segments {
-            (options.segment_bytes, options.window_bytes_max) = (256, 2 * 1024);
+        match segments {
+            Segments::Usual => {}
+            Segments::Small => {
+                (options.segment_bytes, options.window_bytes_max) = (256, 128 * 1024);
+                (options.durability, options.boot_id) = (Durability::Relaxed, None);
+            }
+            Segments::Tiny => (options.segment_bytes, options.window_bytes_max) = (256, 2 * 1024),
         }
         let store = Store::open(options.clone()).expect("an empty directory can be opened");
-        let random = fastrand::Rng::with_seed(seed);
+        let random = seed.map(fastrand::Rng::with_seed);
         let inner = Mutex::new(Inner { store: Some(Arc::new(store)), directory, random });
         Box::new(Self { options, inner })
     }
@@ -55,12 +67,12 @@ impl Reopened {
     /// The store, opened again now and then.
     fn store(&self) -> Arc<Store> {
         let mut inner = self.inner.lock().expect("nobody panics with it");
-        match inner.random.u8(..20) {
-            0 => {
+        match inner.random.as_mut().map(|random| random.u8(..20)) {
+            Some(0) => {
                 inner.store = None; // it ends in order
                 self.open(&mut inner);
             }
-            1 => {
+            Some(1) => {
                 let snapshot = snapshot(inner.directory.path());
                 inner.store = None;
                 inner.directory = snapshot;
@@ -130,7 +142,12 @@ impl Engine for Reopened {
 
     fn append(&self, publication: Publication, now: Timestamp) -> EngineFuture<'_, Result<Appended, AppendError>> {
         let store = self.store();
-        Box::pin(async move { store.append(publication, now).await })
+        // Its place in the queue is that of this call, and not of whoever waits.
+        let mut append = Box::pin(async move { store.append(publication, now).await });
+        match append.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => Box::pin(future::ready(answer)),
+            Poll::Pending => append,
+        }
     }
 
     fn committed(&self, after: Sequence, bytes_max: usize, out: &mut Vec<Arc<Record>>) -> Result<Sequence, Behind> {

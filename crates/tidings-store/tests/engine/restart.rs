@@ -1,11 +1,10 @@
 //! A store that is opened again and again, in order and after kills, agrees with the naive model of every engine: whatever
 //! is published, trimmed, deleted, read and resolved between.
 
-mod reopened;
-
 use proptest::prelude::*;
-use reopened::{Reopened, Segments};
 use tidings_core::suite::model::{self, Operation};
+
+use crate::reopened::{Reopened, Segments};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
@@ -18,7 +17,7 @@ proptest! {
         is_tiny in any::<bool>(),
     ) {
         let segments = if is_tiny { Segments::Tiny } else { Segments::Usual };
-        let make = move |options| Reopened::make(options, segments, seed);
+        let make = move |options| Reopened::make(options, segments, Some(seed));
         model::check(&make, bounds, bits.into_iter().map(Operation::from_bits).map(ageless));
     }
 }
@@ -27,7 +26,9 @@ proptest! {
 /// mark the second time. Nobody misses it, but the model still knows of it.
 fn ageless(operation: Operation) -> Operation {
     match operation {
-        Operation::Publish { topic, private, own_id, .. } => Operation::Publish { topic, ttl_ms: 0, private, own_id },
+        Operation::Publish { topic, alternates, private, own_id, takes_any_id, .. } => {
+            Operation::Publish { topic, alternates, ttl_ms: 0, private, own_id, takes_any_id }
+        }
         other => other,
     }
 }

@@ -1,24 +1,24 @@
-//! The hash by which an index is sorted. The standard library's is not promised to stay the same; files do.
+//! A hash that stays the same for ever, for what stands on a disk. The standard library's is not promised to.
 //!
-//! It is keyed, each file by a random number of its own: publishers choose ids and topics, and whoever could choose many
-//! with one hash would make a look-up read them all.
+//! It is keyed: publishers choose ids and topics, and whoever could choose many with one hash would make a look-up read
+//! them all. So a file has a random key of its own.
 
-/// SipHash-1-3 with the key of one file.
+/// `SipHash-1-3` with a key.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NameHash {
+pub struct StableHash {
     key: u64,
 }
 
-impl NameHash {
-    /// That of the file with this key.
-    pub(super) fn new(key: u64) -> Self {
+impl StableHash {
+    /// The hash with this key.
+    pub fn new(key: u64) -> Self {
         Self { key }
     }
 
-    /// The hash of a name.
-    pub(super) fn of(self, name: &str) -> u64 {
+    /// The hash of some bytes.
+    pub fn of(self, bytes: &[u8]) -> u64 {
         let mut state = State::new(self.key, !self.key);
-        state.take_all(name.as_bytes());
+        state.take_all(bytes);
         state.finish()
     }
 }
@@ -76,7 +76,11 @@ mod tests {
     #[test]
     fn a_name_has_the_same_hash_for_ever() {
         let check = |name: &str, want: [u64; 2]| {
-            assert_eq!([0, 0x0123_4567_89ab_cdef].map(|key| NameHash::new(key).of(name)), want, "{name:?}");
+            assert_eq!(
+                [0, 0x0123_4567_89ab_cdef].map(|key| StableHash::new(key).of(name.as_bytes())),
+                want,
+                "{name:?}"
+            );
         };
         check("", [0x6b3c_89e2_38a4_996e, 0xf4b3_fee3_9780_2911]);
         check("default", [0x158b_019f_76cc_f35c, 0xbb96_811d_af80_33d9]);
