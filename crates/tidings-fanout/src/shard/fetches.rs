@@ -179,7 +179,7 @@ mod tests {
 
     fn spec(topic: &str) -> GroupSpec {
         let topic = Topic::parse(topic).expect("a good topic");
-        GroupSpec { selectors: SelectorSet::one(topic), types: None, dialect: Dialect::Plain }
+        GroupSpec { selectors: SelectorSet::one(topic), types: None, dialect: Dialect::Plain, announces: false }
     }
 
     fn session(index: u32) -> SessionKey {

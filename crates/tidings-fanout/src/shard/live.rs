@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidings_core::group::Group;
 use tidings_core::session::Sent;
-use tidings_core::{CloseReason, Engine, Record, Sequence};
+use tidings_core::{CloseReason, Engine, GroupSpec, Record, Sequence};
 
 use super::Shard;
 use super::batch::Batch;
@@ -55,9 +55,20 @@ impl Shard {
         self.dirty_groups = dirty_groups;
     }
 
+    /// What a group gets of these records.
+    pub(super) fn batch_of(&self, spec: &GroupSpec, records: &[Arc<Record>]) -> Batch {
+        if !spec.announces {
+            return Batch::of(records);
+        }
+        let epoch = self.engine.epoch();
+        let announced: Vec<_> =
+            records.iter().map(|record| Arc::new(record.announced(epoch, &spec.selectors))).collect();
+        Batch::of(&announced)
+    }
+
     fn deliver_to_group(&mut self, group_key: u32, before: Sequence) {
         let mut records = std::mem::take(&mut self.roster.groups[group_key as usize].batch);
-        let batch = Batch::of(&records);
+        let batch = self.batch_of(&self.roster.groups[group_key as usize].spec, &records);
         records.clear();
         self.roster.groups[group_key as usize].batch = records;
 

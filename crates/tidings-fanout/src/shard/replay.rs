@@ -160,6 +160,6 @@ impl Shard {
         if let Some(end) = page.records.iter().position(|record| record.kind == Kind::End) {
             page.records.truncate(end + 1);
         }
-        SharedPage { batch: Batch::of(&page.records), through: page.through }
+        SharedPage { batch: self.batch_of(spec, &page.records), through: page.through }
     }
 }

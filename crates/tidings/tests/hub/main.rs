@@ -5,6 +5,7 @@
 //!
 //! A randomised test prints its seed when it fails; `TIDINGS_SEED=<seed>` repeats its choices.
 
+mod announce;
 mod cuts;
 mod far;
 mod grants;

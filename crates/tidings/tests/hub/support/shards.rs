@@ -202,7 +202,7 @@ impl Source {
 /// A reader of all that there is under `selectors` on a plain channel, who may see what `grants` say.
 pub(crate) fn subscription(selectors: &[&str], grants: Grants) -> Subscription {
     Subscription {
-        group: GroupSpec { selectors: select(selectors), types: None, dialect: Dialect::Plain },
+        group: GroupSpec { selectors: select(selectors), types: None, dialect: Dialect::Plain, announces: false },
         grants,
         cursor: Sequence::ZERO,
         opening: Bytes::from_static(OPENING.as_bytes()),
