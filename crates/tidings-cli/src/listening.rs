@@ -5,17 +5,19 @@
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tidings::Hub;
+use tidings::{Action, Authority, Hub};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::config::Plan;
 use crate::descriptors;
 use crate::exit::Failure;
+use crate::keys::{self, KeysAgain};
 use crate::say;
-use crate::signals::StopSignals;
+use crate::signals::{HangUps, StopSignals};
 use crate::store;
 
 /// A hub whose ports are bound and which serves nobody yet.
@@ -25,6 +27,8 @@ pub(crate) struct ListeningHub {
     admin: Option<Listener>,
     drain: Duration,
     signals: StopSignals,
+    hang_ups: HangUps,
+    keys_again: Arc<KeysAgain>,
 }
 
 struct Listener {
@@ -34,14 +38,18 @@ struct Listener {
 }
 
 impl ListeningHub {
-    /// Binds all ports, opens the history and builds the hub. Must be called within a Tokio runtime, at its start: opening
+    /// Reads all keys, binds all ports, opens the history and builds the hub. `keys_again` can do the first once more. Must be called within a Tokio runtime, at its start: opening
     /// a long history may take a second or two.
     ///
     /// # Errors
     /// A [`Failure`] that names the port or the directory that cannot be had and what to do, or what else the system
     /// refuses.
-    pub(crate) fn open(plan: Plan) -> Result<Self, Failure> {
-        let signals = StopSignals::listen()?;
+    pub(crate) fn open(plan: Plan, keys_again: KeysAgain) -> Result<Self, Failure> {
+        let (signals, hang_ups) = (StopSignals::listen()?, HangUps::listen()?);
+        let mut authority = None;
+        if !plan.is_open() {
+            authority = Some(Arc::new(keys::authority(&plan.keys).map_err(Failure::usage)?));
+        }
         let bind_all = plan.listen.iter().map(|&address| Listener::bind("--listen", address));
         let listeners = bind_all.collect::<Result<_, _>>()?;
         let admin = plan.admin_listen.map(|address| Listener::bind("--admin-listen", address)).transpose()?;
@@ -49,13 +57,17 @@ impl ListeningHub {
         let connections_max = descriptors::connections_max(plan.connections_max);
         // After the ports: a program that cannot have them does not touch the history of the one that has.
         let engine = store::open(&plan.place, &plan.history, plan.ids_resolve_by_time())?;
-        let builder = plan.into_builder(connections_max);
+        warn_of_keys_that_are_missing(&plan, authority.as_deref());
+        let mut builder = plan.into_builder(connections_max);
+        if let Some(authority) = authority {
+            builder = builder.authority(authority);
+        }
         let hub = match engine {
             Some(engine) => builder.engine(engine),
             None => builder,
         };
         let hub = hub.build().map_err(|error| Failure::running(format!("the hub cannot start: {error}")))?;
-        Ok(Self { hub, listeners, admin, drain, signals })
+        Ok(Self { hub, listeners, admin, drain, signals, hang_ups, keys_again: Arc::new(keys_again) })
     }
 
     /// The hub itself.
@@ -81,7 +93,7 @@ impl ListeningHub {
     /// # Errors
     /// A [`Failure`] when a listener fails, or a second signal cut the drain short.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
-        let Self { hub, listeners, admin, drain, mut signals } = self;
+        let Self { hub, listeners, admin, drain, mut signals, mut hang_ups, keys_again } = self;
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
         let admin_address = admin.as_ref().map(|admin| admin.address);
 
@@ -100,9 +112,16 @@ impl ListeningHub {
             drop(stop);
             signals.next().await;
         };
+        let reading_again = async {
+            loop {
+                hang_ups.next().await;
+                keys_again.read(&hub).await;
+            }
+        };
         tokio::select! {
             biased;
             served = &mut serving => served.map_err(|error| Failure::running(format!("the hub failed: {error}")))?,
+            never = reading_again => match never {},
             () = asked_twice => return Err(Failure::running("a second signal ended the hub before its streams had ended")),
         }
 
@@ -113,6 +132,22 @@ impl ListeningHub {
         }
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// A hub that is closed and has no key for something lets nobody do that: probably somebody's slip.
+fn warn_of_keys_that_are_missing(plan: &Plan, authority: Option<&Authority>) {
+    let Some(authority) = authority else { return };
+    if !authority.can(Action::Publish) {
+        tracing::warn!(
+            "there is no key for publishers, so nobody may publish; --publisher-jwt-key or --jwks-url gives one"
+        );
+    }
+    if !authority.can(Action::Subscribe) && !plan.allows_anonymous() {
+        tracing::warn!(
+            "there is no key for readers, so nobody may listen; --subscriber-jwt-key or --jwks-url gives one, and \
+             --anonymous lets everybody read public events"
+        );
     }
 }
 

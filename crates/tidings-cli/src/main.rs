@@ -7,6 +7,7 @@ mod config;
 mod descriptors;
 mod exit;
 mod http_client;
+mod keys;
 mod listening;
 mod logs;
 mod say;
@@ -51,7 +52,7 @@ impl Command {
     fn runtime(&self) -> runtime::Builder {
         match self {
             Self::Serve(_) | Self::Demo(_) => runtime::Builder::new_multi_thread(),
-            Self::Publish(_) | Self::Tail(_) | Self::Bench(_) | Self::Config(_) | Self::Data(_) => {
+            Self::Publish(_) | Self::Tail(_) | Self::Token(_) | Self::Bench(_) | Self::Config(_) | Self::Data(_) => {
                 runtime::Builder::new_current_thread()
             }
         }
@@ -63,6 +64,7 @@ impl Command {
             Self::Demo(demo) => demo.run().await,
             Self::Publish(publish) => publish.run().await,
             Self::Tail(tail) => tail.run().await,
+            Self::Token(token) => token.run(),
             Self::Bench(bench) => bench.run().await,
             Self::Config(config) => config.run(),
             Self::Data(data) => data.run(),

@@ -146,6 +146,13 @@ impl Program {
         }
     }
 
+    /// Asks it to read its settings again (SIGHUP).
+    #[track_caller]
+    pub fn hang_up(&self) {
+        let asked = kill_process(Pid::from_child(&self.child), Signal::HUP);
+        asked.unwrap_or_else(|error| panic!("{}: it cannot be asked: {error}", self.name));
+    }
+
     /// Asks it to end (SIGTERM) and waits until it has.
     #[track_caller]
     pub fn terminate(self) -> Finished {

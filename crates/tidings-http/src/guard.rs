@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn open_lifts_all_three() {
-        let lifted = Access { is_open: true, lifts_protection: true };
-        let closed = Access { is_open: false, lifts_protection: false };
+        let lifted = Access { lifts_protection: true, ..Access::default() };
+        let closed = Access { is_open: false, ..Access::default() };
         for access in [lifted, closed] {
             let config = HttpConfig { access, ..HttpConfig::default() };
             let headers = [("host", "example.org"), ("via", "1.1 p"), ("origin", "https://evil.example")];

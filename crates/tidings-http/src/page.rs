@@ -1,4 +1,4 @@
-//! The page at `/`: four files that are part of the program, and how a browser is to treat them.
+//! The page at `/` and the browser helper: files that are part of the program, and how a browser is to treat them.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -8,13 +8,15 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-/// One file of the page.
+/// One file of the page, or of the helper for other pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asset {
     Index,
     Style,
     Script,
     Icon,
+    Helper,
+    HelperTypes,
 }
 
 impl Asset {
@@ -25,6 +27,8 @@ impl Asset {
             Self::Style => (STYLE, "text/css; charset=utf-8", const { Etag::of(STYLE) }),
             Self::Script => (SCRIPT, "text/javascript; charset=utf-8", const { Etag::of(SCRIPT) }),
             Self::Icon => (ICON, "image/svg+xml", const { Etag::of(ICON) }),
+            Self::Helper => (HELPER, "text/javascript; charset=utf-8", const { Etag::of(HELPER) }),
+            Self::HelperTypes => (HELPER_TYPES, "text/plain; charset=utf-8", const { Etag::of(HELPER_TYPES) }),
         };
         let etag = etag.to_header();
         let is_known = request.get(IF_NONE_MATCH).is_some_and(|known| names(known, &etag));
@@ -36,11 +40,19 @@ impl Asset {
         headers.insert(ETAG, etag);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache")); // ask each time: a new program has a new page
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(self.policy()));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
         response
+    }
+
+    /// A worker goes by the policy of its own file, and a page's helper may talk to a hub of another origin.
+    fn policy(self) -> &'static str {
+        match self {
+            Self::Helper => HELPER_POLICY,
+            _ => POLICY,
+        }
     }
 }
 
@@ -48,10 +60,14 @@ const INDEX: &str = include_str!("../page/index.html");
 const STYLE: &str = include_str!("../page/page.css");
 const SCRIPT: &str = include_str!("../page/page.js");
 const ICON: &str = include_str!("../page/icon.svg");
+const HELPER: &str = include_str!("../page/tidings.js");
+const HELPER_TYPES: &str = include_str!("../page/tidings.d.ts");
 
 /// Only what comes from here runs, and it talks to nobody else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HELPER_POLICY: &str = "default-src 'none'; connect-src *";
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -87,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_browser_that_has_the_file_is_told_so() {
-        for asset in [Asset::Index, Asset::Style, Asset::Script, Asset::Icon] {
+        for asset in [Asset::Index, Asset::Style, Asset::Script, Asset::Icon, Asset::Helper, Asset::HelperTypes] {
             let fresh = asset.answer(&HeaderMap::new());
             assert_eq!(fresh.status(), StatusCode::OK);
             let etag = fresh.headers().get(ETAG).expect("every file has one").clone();

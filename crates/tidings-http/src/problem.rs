@@ -6,6 +6,8 @@ use std::time::Duration;
 use http::Method;
 use tidings_core::{AppendError, EngineError};
 
+use crate::auth::AuthProblem;
+
 /// What a request said wrong: where, what, and what would have been right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -40,8 +42,10 @@ impl Fault {
 pub(crate) enum Problem {
     /// 400: it cannot be understood.
     Invalid(Fault),
-    /// 401: the hub is closed, and it brings no token.
-    Unauthorized,
+    /// 401, or 403 when it is known who sends it: it may not do that.
+    Denied(AuthProblem),
+    /// 403: the fresh token of a renewal is of another subject, or grants more.
+    Renewal(Fault),
     /// 403: it came through a proxy, and an open loopback hub would be exposed by it.
     Proxied {
         /// The header that says so.
@@ -57,6 +61,10 @@ pub(crate) enum Problem {
         /// That path.
         path: String,
     },
+    /// 404: there is no stream of this name to renew.
+    NoSuchStream,
+    /// 401: there is no such ticket, or no more.
+    NoSuchTicket,
     /// 404: there is nothing of this topic.
     NoSuchTopic {
         /// That topic.
@@ -108,6 +116,11 @@ pub(crate) enum Problem {
         /// When to try again.
         retry_after: Duration,
     },
+    /// 503: as many tickets are kept as may be.
+    TicketsFull {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// 429: this address has too many.
     TooMany {
         /// When to try again.
@@ -118,6 +131,12 @@ pub(crate) enum Problem {
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         Self::Invalid(fault)
+    }
+}
+
+impl From<AuthProblem> for Problem {
+    fn from(problem: AuthProblem) -> Self {
+        Self::Denied(problem)
     }
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode, Version};
 use serde::Serialize;
 use tidings_core::{AppendError, Counters, EngineError};
 
+use crate::auth::AuthProblem;
 use crate::problem::{Fault, Problem, cut};
 
 impl Problem {
@@ -31,8 +32,10 @@ impl Problem {
             Self::Method { allow, .. } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Unauthorized => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            Self::Denied(problem) => {
+                if let Some(challenge) = challenge(problem) {
+                    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
             }
             // The rest of the body is still under way, so the next request could not be told from it.
             Self::TooLarge { .. } | Self::BodyTimeout { .. } if version < Version::HTTP_2 => {
@@ -55,9 +58,16 @@ impl Problem {
             Self::Invalid(fault) => Row::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be understood")
                 .at(fault.field.clone(), fault.value.as_deref())
                 .says(fault.detail.clone(), fault.expected.clone()),
-            Self::Unauthorized => Row::new(StatusCode::UNAUTHORIZED, "unauthorized", "The hub is closed")
-                .at("authorization", None)
-                .says("the request brings no token that this hub knows", "a token"),
+            Self::Denied(problem) => denied_row(problem),
+            Self::Renewal(fault) => Row::new(StatusCode::FORBIDDEN, "renewal", "The stream cannot go on by this token")
+                .at(fault.field.clone(), fault.value.as_deref())
+                .says(fault.detail.clone(), fault.expected.clone()),
+            Self::NoSuchStream => Row::new(StatusCode::NOT_FOUND, "no-such-stream", "There is no such stream")
+                .at("path", None)
+                .says("no stream of this name is open; it may have ended", "the renew_url of an open stream"),
+            Self::NoSuchTicket => Row::new(StatusCode::UNAUTHORIZED, "no-such-ticket", "There is no such ticket")
+                .at("ticket", None)
+                .says("the ticket was not used in time, its token has ended, or it never was", "a new ticket"),
             Self::Proxied { header } => Row::new(StatusCode::FORBIDDEN, "proxied", "A proxy would expose this hub")
                 .at(header.clone(), None)
                 .says(
@@ -125,6 +135,11 @@ impl Problem {
                     .says("the limit of connections is reached", "another try later")
                     .after(*retry_after)
             }
+            Self::TicketsFull { retry_after } => {
+                Row::new(StatusCode::SERVICE_UNAVAILABLE, "tickets-full", "No more tickets can be kept")
+                    .says("as many tickets are kept as may be", "another try later, or a token in a header or cookie")
+                    .after(*retry_after)
+            }
             Self::TooMany { retry_after } => {
                 Row::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "This address has too many connections")
                     .says("the limit of connections for each address is reached", "another try later")
@@ -165,6 +180,39 @@ pub(crate) fn whole_seconds(after: Duration) -> u64 {
 
 /// When a hub that shuts down is expected back.
 const ENGINE_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Who sends it, or what that one may do, is not as it must be.
+fn denied_row(problem: &AuthProblem) -> Row {
+    let unauthorized = |kind, title| Row::new(StatusCode::UNAUTHORIZED, kind, title);
+    let row = match problem {
+        AuthProblem::NoToken { .. } => unauthorized("unauthorized", "The hub is closed"),
+        AuthProblem::Misplaced(_) => unauthorized("misplaced-token", "The token cannot be found"),
+        AuthProblem::BadToken(error) if error.is_temporary() => {
+            Row::new(StatusCode::SERVICE_UNAVAILABLE, "no-keys", "Tokens cannot be checked now")
+                .after(ENGINE_RETRY_AFTER)
+        }
+        AuthProblem::BadToken(_) => unauthorized("bad-token", "The token is not accepted"),
+        AuthProblem::ForeignCookie { .. } => unauthorized("foreign-cookie", "The cookie does not count for this page"),
+        AuthProblem::NoGrant { .. } => Row::new(StatusCode::FORBIDDEN, "no-grant", "The token does not allow this"),
+    };
+    match problem {
+        AuthProblem::ForeignCookie { origin } => row.at("origin", origin.as_deref()),
+        AuthProblem::NoGrant { topic: Some(topic), .. } => row.at("topic", Some(topic)),
+        _ => row.at("authorization", None),
+    }
+    .says(problem.detail(), problem.expected())
+}
+
+/// What a client is to bring. (RFC 6750, 3)
+fn challenge(problem: &AuthProblem) -> Option<&'static str> {
+    match problem {
+        AuthProblem::BadToken(error) if error.is_temporary() => None,
+        AuthProblem::NoToken { .. } | AuthProblem::ForeignCookie { .. } => Some("Bearer"),
+        AuthProblem::Misplaced(_) => Some("Bearer error=\"invalid_request\""),
+        AuthProblem::BadToken(_) => Some("Bearer error=\"invalid_token\""),
+        AuthProblem::NoGrant { .. } => Some("Bearer error=\"insufficient_scope\""),
+    }
+}
 
 fn append_row(error: &AppendError) -> Row {
     match error {
@@ -276,6 +324,7 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
+    use tidings_auth::{Action, PlaceError, TokenError};
     use tidings_topic::Topic;
     use tidings_wire::EventId;
 
@@ -310,7 +359,18 @@ mod tests {
         let text = || String::from("x");
         let retry_after = Duration::ZERO;
         check(Fault::new("id", "is wrong", "a good one"), 400, None);
-        check(Problem::Unauthorized, 401, None);
+        let action = Action::Publish;
+        check(AuthProblem::NoToken { action, has_key: true }, 401, None);
+        check(AuthProblem::NoToken { action, has_key: false }, 401, None);
+        check(AuthProblem::Misplaced(PlaceError::NotBearer), 401, None);
+        check(AuthProblem::BadToken(TokenError::Critical), 401, None);
+        check(AuthProblem::BadToken(TokenError::KeysUnavailable(text())), 503, Some("5"));
+        check(AuthProblem::ForeignCookie { origin: None }, 401, None);
+        check(AuthProblem::NoGrant { action, topic: None }, 403, None);
+        check(Problem::Renewal(Fault::new("authorization", "is of another", "the same")), 403, None);
+        check(Problem::NoSuchStream, 404, None);
+        check(Problem::NoSuchTicket, 401, None);
+        check(Problem::TicketsFull { retry_after }, 503, Some("1"));
         check(Problem::Proxied { header: text() }, 403, None);
         check(Problem::ForeignOrigin { origin: text() }, 403, None);
         check(Problem::NoSuchPath { path: text() }, 404, None);
@@ -330,7 +390,7 @@ mod tests {
     fn refusals_are_counted_by_who_is_at_fault() {
         let counters = Counters::default();
         let full = Problem::Full { retry_after: Duration::ZERO };
-        for problem in [&Problem::Unauthorized, &full, &full] {
+        for problem in [&Problem::NoSuchStream, &full, &full] {
             count(&counters, &problem.answer(Version::HTTP_11));
         }
         assert_eq!((counters.refused_requests.get(), counters.refused_limits.get()), (1, 2));

@@ -15,11 +15,14 @@ use http::request::Parts;
 use http_body_util::BodyExt as _;
 
 use crate::admin::{health, readiness};
+use crate::auth::RENEW_PATH;
 use crate::channel;
+use crate::channel::Prepared;
 use crate::page::Asset;
 use crate::problem::Problem;
+use crate::respond::Refused;
 use crate::state::HttpState;
-use crate::{cors, guard, respond};
+use crate::{cors, guard, mercure, respond};
 
 /// The hub as part of an axum program: nest it under any path, or serve it as it is.
 pub fn router(state: Arc<HttpState>) -> Router {
@@ -43,6 +46,13 @@ async fn answer_uncounted(state: &Arc<HttpState>, request: Request) -> Response 
     if room == Room::Channel && matches!(parts.method, Method::GET | Method::HEAD) {
         return channel::subscribe(state, &parts).await; // it has the guard and CORS within, for both ways out
     }
+    if room == Room::Mercure {
+        let response = mercure::answer(state, &parts, &mut body).await; // it has both within too, in its own words
+        if response.extensions().get::<Refused>().is_some() {
+            linger(&parts, body);
+        }
+        return response;
+    }
     let mut response = match in_room(state, room, &parts, &mut body).await {
         Ok(response) => response,
         Err(problem) => {
@@ -55,8 +65,26 @@ async fn answer_uncounted(state: &Arc<HttpState>, request: Request) -> Response 
 }
 
 /// Is `path` one of a plain channel: `/events`, or below it?
-pub fn is_channel_path(path: &str) -> bool {
+pub(crate) fn is_channel_path(path: &str) -> bool {
     Room::of(path) == Room::Channel
+}
+
+/// Is `path` one whose GET is for a stream: of a plain channel, or the Mercure hub's?
+pub fn is_stream_path(path: &str) -> bool {
+    Room::of(path) == Room::Channel || mercure::is_hub_path(path)
+}
+
+/// Decides about a request for a stream: guard, CORS, token, topics, the place to go on from, the first bytes. Needs no
+/// body. An answer that is not sent leaves no trace: ask again when and where it is. (But with active subscriptions on, a
+/// Mercure subscriber is announced here, and it must be asked within a Tokio runtime.)
+///
+/// `parts` are those of a GET or a HEAD to a path of [`is_stream_path`].
+pub async fn prepare(state: &HttpState, parts: &Parts) -> Prepared {
+    if mercure::is_hub_path(parts.uri.path()) {
+        mercure::prepare(state, parts).await
+    } else {
+        channel::prepare(state, parts).await
+    }
 }
 
 async fn enter(State(state): State<Arc<HttpState>>, request: Request) -> Response {
@@ -66,6 +94,9 @@ async fn enter(State(state): State<Arc<HttpState>>, request: Request) -> Respons
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Room {
     Channel,
+    Mercure,
+    Tickets,
+    Renewal,
     Page(Asset),
     Health,
     Readiness,
@@ -79,11 +110,16 @@ impl Room {
             "/page.css" => Self::Page(Asset::Style),
             "/page.js" => Self::Page(Asset::Script),
             "/icon.svg" => Self::Page(Asset::Icon),
+            "/tidings.js" => Self::Page(Asset::Helper),
+            "/tidings.d.ts" => Self::Page(Asset::HelperTypes),
             "/healthz" => Self::Health,
             "/readyz" => Self::Readiness,
+            "/tickets" => Self::Tickets,
+            _ if path.starts_with(RENEW_PATH) => Self::Renewal,
             _ if path.strip_prefix("/events").is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) => {
                 Self::Channel
             }
+            _ if mercure::is_mercure_path(path) => Self::Mercure,
             _ => Self::Nowhere,
         }
     }
@@ -91,6 +127,7 @@ impl Room {
     fn allow(self) -> &'static str {
         match self {
             Self::Channel => "GET, HEAD, POST, DELETE, OPTIONS",
+            Self::Tickets | Self::Renewal => "POST, OPTIONS",
             _ => "GET, HEAD, OPTIONS",
         }
     }
@@ -108,6 +145,8 @@ async fn in_room(state: &Arc<HttpState>, room: Room, parts: &Parts, body: &mut B
         (_, &Method::OPTIONS) => Ok(cors::preflight(&state.config.cors, &parts.headers, room.allow())),
         (Room::Channel, &Method::POST) => channel::publish(state, parts, body).await,
         (Room::Channel, &Method::DELETE) => channel::delete(state, parts).await,
+        (Room::Tickets, &Method::POST) => channel::issue_ticket(state, parts, body).await,
+        (Room::Renewal, &Method::POST) => channel::renew(state, parts).await,
         (Room::Page(asset), &Method::GET | &Method::HEAD) => Ok(asset.answer(&parts.headers)),
         (Room::Health, &Method::GET | &Method::HEAD) => Ok(health()),
         (Room::Readiness, &Method::GET | &Method::HEAD) => Ok(readiness(state)),

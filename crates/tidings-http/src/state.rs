@@ -7,7 +7,9 @@ use tidings_core::phase::PhaseLatch;
 use tidings_core::{Counters, Engine, Timestamp};
 use tidings_fanout::FanoutHandle;
 
+use crate::auth::Auth;
 use crate::config::HttpConfig;
+use crate::mercure::ActiveSubscriptions;
 
 /// One hub, as its HTTP side sees it.
 pub struct HttpState {
@@ -19,6 +21,10 @@ pub struct HttpState {
     pub counters: Arc<Counters>,
     /// Where the hub is in its life.
     pub phase: Arc<PhaseLatch>,
+    /// What it knows of those who come.
+    pub auth: Auth,
+    /// Who is subscribed on the Mercure endpoint, while that is of interest.
+    pub active: Arc<ActiveSubscriptions>,
     /// How it answers.
     pub config: HttpConfig,
 }
@@ -26,7 +32,12 @@ pub struct HttpState {
 impl HttpState {
     /// The wall clock.
     pub fn now(&self) -> Timestamp {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+        wall_clock()
     }
+}
+
+/// The wall clock, for what outlives a request.
+pub(crate) fn wall_clock() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,8 +1,11 @@
-//! How the owner of a connection takes a stream away from the HTTP library and gives it to a shard.
+//! What surrounds a request: the owner of its connection, who takes a stream away from the HTTP library and gives it to a
+//! shard, and the program whose routes the hub's are below.
 
 use std::sync::Arc;
 
+use axum::extract::OriginalUri;
 use http::HeaderMap;
+use http::request::Parts;
 use tidings_fanout::Subscription;
 
 /// The owner of one HTTP/1.1 connection, who can hand its socket to a shard.
@@ -16,3 +19,10 @@ pub trait TakeOver: Send + Sync {
 /// The request extension by which a connection offers its socket.
 #[derive(Clone)]
 pub struct Takeover(pub Arc<dyn TakeOver>);
+
+/// The path below which another program has the hub, as `/live`; nothing where it stands alone. What the hub answers as an
+/// address must begin with it.
+pub(crate) fn prefix_of(parts: &Parts) -> &str {
+    let original = parts.extensions.get::<OriginalUri>().map_or("", |OriginalUri(uri)| uri.path());
+    original.strip_suffix(parts.uri.path()).unwrap_or("")
+}

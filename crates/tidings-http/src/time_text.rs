@@ -40,6 +40,12 @@ pub(crate) fn parse_since(raw: &str, now: Timestamp) -> Result<ResumeFrom, Fault
 
 const SINCE_FORM: &str = "earliest, a time by RFC 3339 such as 2026-11-23T20:00:00Z, or a duration such as 10m";
 
+/// A time by RFC 3339, as `2026-11-23T20:00:00Z`.
+pub(crate) fn rfc_3339(at: Timestamp) -> String {
+    let at = i64::try_from(at.as_millis()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.unwrap_or(jiff::Timestamp::MAX).to_string()
+}
+
 fn parse_timestamp(raw: &str) -> Option<Timestamp> {
     let at: jiff::Timestamp = with_offset_sign(raw).parse().ok()?;
     Some(Timestamp::from_millis(u64::try_from(at.as_millisecond()).unwrap_or(0)))

@@ -39,7 +39,8 @@ impl Block {
                 self.data.extend_from_slice(value);
                 self.data.push(b'\n');
             }
-            b"" => return Some(Item::Comment(decode_text(value))),
+            // Not the value: a comment has none, and who reads comments wants all that was said.
+            b"" => return Some(Item::Comment(decode_text(&line[1..]))),
             b"event" => self.event_type = decode_text(value),
             b"id" if memchr(0, value).is_none() => self.id = Some(decode_text(value)),
             b"retry" => return parse_retry(value).map(Item::Retry),

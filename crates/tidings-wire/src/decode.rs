@@ -67,7 +67,7 @@ impl Default for DecoderLimits {
 pub enum Item {
     /// An event, whole.
     Event(Event),
-    /// A comment, without its colon and one space: often a heartbeat, and then empty.
+    /// A comment: all that follows its colon, a leading space too. Often a heartbeat, and then empty.
     Comment(String),
     /// The time to wait before reconnecting. Unit: milliseconds; a number beyond [`u64::MAX`] becomes that.
     Retry(u64),
@@ -118,6 +118,12 @@ impl Decoder {
     /// A decoder at the start of a stream, with limits of one's own.
     pub fn with_limits(limits: DecoderLimits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// The same decoder, in the state of one that has read this id: for a client that begins with a kept one.
+    #[must_use]
+    pub fn with_last_event_id(self, last_event_id: impl Into<String>) -> Self {
+        Self { last_event_id: last_event_id.into(), ..self }
     }
 
     /// Takes the next bytes of the stream, split wherever the network split them.
@@ -236,6 +242,14 @@ mod tests {
         decoder.restart();
         decoder.push(b"data\n\n");
         assert!(matches!(decoder.poll(), Some(Ok(Item::Event(event))) if event.last_event_id == "1"));
+    }
+
+    #[test]
+    fn a_decoder_goes_on_from_a_kept_id() {
+        let mut decoder = Decoder::new().with_last_event_id("7");
+        decoder.push(b"data\n\n");
+        assert!(matches!(decoder.poll(), Some(Ok(Item::Event(event))) if event.last_event_id == "7"));
+        assert_eq!(decoder.last_event_id(), "7");
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tidings_auth::Authority;
 use tidings_core::phase::PhaseLatch;
 use tidings_core::{Counters, Engine, Epoch, HistoryLimits, Limits, MemoryEngine, MemoryOptions, Phase};
 use tidings_fanout::{Fanout, FanoutOptions};
-use tidings_http::{Access, Cors, Delivery, HttpConfig, HttpState, Welcome};
+use tidings_http::{Access, Auth, Cors, Delivery, HttpConfig, HttpState, MercureRules, TokenRules, Welcome};
 
 use crate::hub::Hub;
 
@@ -19,6 +20,7 @@ pub struct HubBuilder {
     history: HistoryLimits,
     fanout: FanoutOptions,
     http: HttpConfig,
+    authority: Option<Arc<Authority>>,
 }
 
 /// An engine that is not ours.
@@ -75,13 +77,33 @@ impl HubBuilder {
         self
     }
 
+    /// Closes the hub to all but those whose tokens `authority` accepts: for publishing, and for reading unless
+    /// [`Access::allows_anonymous`] says otherwise. What it has no key for nobody may do. Default: none, and then
+    /// [`HubBuilder::access`] alone decides.
+    pub fn authority(mut self, authority: Arc<Authority>) -> Self {
+        self.authority = Some(authority);
+        self
+    }
+
+    /// Where tokens stand on plain channels, and when streams are told that theirs end.
+    pub fn tokens(mut self, tokens: TokenRules) -> Self {
+        self.http.tokens = tokens;
+        self
+    }
+
+    /// What the Mercure endpoint offers, and as whom. Default: no active subscriptions, as the host of each request.
+    pub fn mercure(mut self, mercure: MercureRules) -> Self {
+        self.http.mercure = mercure;
+        self
+    }
+
     /// Which web pages may read the answers. Default: those of loopback hosts.
     pub fn cors(mut self, cors: Cors) -> Self {
         self.http.cors = cors;
         self
     }
 
-    /// Origins whose pages may publish on an open loopback hub. Default: the loopback ones.
+    /// Origins whose pages may publish: with a cookie, and on an open loopback hub beside the loopback ones. Default: none.
     pub fn publish_origins(mut self, origins: Vec<String>) -> Self {
         self.http.publish_origins = origins;
         self
@@ -111,7 +133,8 @@ impl HubBuilder {
     /// # Errors
     /// When the system gives no thread or no poll.
     pub fn build(self) -> io::Result<Hub> {
-        let Self { engine, history, fanout, http } = self;
+        let Self { engine, history, fanout, mut http, authority } = self;
+        http.access.is_open &= authority.is_none();
         let engine = match engine {
             Some(GivenEngine(engine)) => engine,
             None => Arc::new(memory(MemoryOptions { history, ids_resolve_by_time: http.demo.is_some() })),
@@ -120,7 +143,15 @@ impl HubBuilder {
         let fanout = Fanout::start(&engine, &counters, &fanout)?;
         let phase = Arc::new(PhaseLatch::default());
         phase.advance(Phase::Ready);
-        let state = HttpState { engine, fanout: fanout.handle().clone(), counters, phase, config: http };
+        let state = HttpState {
+            engine,
+            fanout: fanout.handle().clone(),
+            counters,
+            phase,
+            auth: Auth::new(authority),
+            active: Arc::default(),
+            config: http,
+        };
         Ok(Hub::new(Arc::new(state), fanout))
     }
 }

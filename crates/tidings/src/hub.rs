@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use tidings_auth::Authority;
 use tidings_core::{AppendError, Counters, EngineError, Grants, Phase, Position, Publication, ResumeRequest};
 use tidings_fanout::{Fanout, Subscription};
 use tidings_http::{HttpState, Server};
@@ -84,8 +85,8 @@ impl Hub {
         let request = ResumeRequest { selectors: selectors.clone(), grants: grants.clone(), from, on_reset };
         let resolution = state.engine.resolve(request, state.now()).await?;
         let opening = tidings_http::reset_frame(state, &resolution);
-        let group = tidings_core::GroupSpec { selectors, types, dialect: tidings_core::Dialect::Plain };
-        let subscription = Subscription { group, grants, cursor: resolution.cursor, opening };
+        let group = tidings_core::GroupSpec { selectors, types, dialect: tidings_core::Dialect::Plain, announces: false };
+        let subscription = Subscription { group, grants, cursor: resolution.cursor, opening, lease: None };
         Ok(Events::new(self.clone(), state.fanout.join_body(subscription)))
     }
 
@@ -99,6 +100,18 @@ impl Hub {
     /// The routes for those who run it: `/metrics`, `/healthz`, `/readyz`. Not for the public.
     pub fn admin_router(&self) -> Router {
         tidings_http::admin_router(Arc::clone(&self.0.state))
+    }
+
+    /// Checks tokens by `authority` from now on: keys have changed. Streams that are open go on until their tokens end. A
+    /// hub that was open to all stays so.
+    pub fn replace_authority(&self, authority: Arc<Authority>) {
+        self.0.state.auth.replace(authority);
+    }
+
+    /// Fetches the keys that another server publishes (`JwksSource::Url`) again and again, for ever. [`Hub::serve`] does it
+    /// while it serves; a program that has [`Hub::router`] in a server of its own runs this beside it.
+    pub async fn keep_keys_fresh(&self) {
+        self.0.state.auth.keep_keys_fresh().await;
     }
 
     /// What the hub counts of itself.
@@ -118,7 +131,10 @@ impl Hub {
         drain: Duration,
     ) -> io::Result<()> {
         let server = Server::open(listeners, Arc::clone(&self.0.state))?;
-        shutdown.await;
+        tokio::select! {
+            () = shutdown => {}
+            () = self.keep_keys_fresh() => {}
+        }
         let deadline = Instant::now() + drain + DRAIN_GRACE;
         self.0.state.phase.advance(Phase::Draining);
         self.0.fanout.drain(drain);

@@ -29,11 +29,15 @@ pub use builder::HubBuilder;
 pub use events::{Events, SubscribeOptions};
 pub use hub::{Hub, Published};
 
+pub use tidings_auth::{
+    Action, Algorithm, Authority, AuthorityOptions, Claims, Identity, JwksOptions, JwksSource, KeyError, KeySource,
+    MintError, SecretText, TokenError, mint,
+};
 pub use tidings_core::{
     AppendError, CloseReason, Counters, Engine, EngineError, Grants, HistoryLimits, IdempotencyKey, Limits, OnReset,
     Phase, Position, Publication, ResumeFrom, Timestamp, TypeFilter,
 };
-pub use tidings_http::{Access, Cors, Delivery, Welcome};
+pub use tidings_http::{Access, Cors, Delivery, MercureRules, TokenRules, Welcome};
 pub use tidings_topic::{Selector, SelectorError, SelectorSet, Topic, TopicError};
 pub use tidings_wire::{Event, EventId, EventIdError, EventType, EventTypeError};
 

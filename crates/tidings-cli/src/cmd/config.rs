@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::{ConfigFile, Given, Plan, Purpose, default_file};
+use crate::config::{ConfigFile, Given, HubSettings, Plan, Purpose, default_file};
 use crate::exit::Failure;
+use crate::keys;
 use crate::say;
 
 /// Check a configuration file, or print one with all defaults
@@ -40,8 +41,9 @@ impl Config {
                 let (keys, tables) = (good.values.len(), good.topic_bounds.len());
                 let settings = Given::by_file_alone(good)?;
                 say::result(format_args!("{} is good: {}", file.display(), summary(keys, tables)));
-                // Keys that do not go together by themselves may with a flag, as `--open` does.
-                if let Err(reason) = Plan::of(&settings, Purpose::Serve) {
+                // Settings that do not go together by themselves may with a flag, as `--open` does; and the keys that the file
+                // names may be on another machine.
+                if let Err(reason) = would_start(&settings) {
                     say::note(format_args!("note: with no other flags `tidings serve` would not start: {reason}"));
                 }
             }
@@ -49,6 +51,15 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Would a hub start with these settings alone?
+///
+/// # Errors
+/// Why not.
+fn would_start(settings: &HubSettings) -> Result<(), String> {
+    let plan = Plan::of(settings, Purpose::Serve).map_err(|error| error.to_string())?;
+    keys::authority(&plan.keys).map(drop).map_err(|error| error.to_string())
 }
 
 fn summary(keys: usize, tables: usize) -> String {

@@ -8,6 +8,7 @@ mod publish;
 mod remote;
 mod serve;
 mod tail;
+mod token;
 
 use clap::{Parser, Subcommand};
 
@@ -18,6 +19,7 @@ use demo::Demo;
 use publish::Publish;
 use serve::Serve;
 use tail::Tail;
+use token::Token;
 
 /// A server-sent-events hub: publish with a POST, listen with an EventSource, lose nothing between two connections
 #[derive(Debug, Parser)]
@@ -33,6 +35,7 @@ pub(crate) enum Command {
     Demo(Demo),
     Publish(Publish),
     Tail(Tail),
+    Token(Token),
     Bench(Box<Bench>),
     Config(Config),
     Data(Data),

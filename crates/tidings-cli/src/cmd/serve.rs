@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::config::{Given, Plan, Purpose};
 use crate::exit::Failure;
+use crate::keys::KeysAgain;
 use crate::listening::ListeningHub;
 use crate::logs;
 
@@ -26,10 +27,11 @@ impl Serve {
     /// A [`Failure`] when the settings are not good or do not go together, the history or a port cannot be had, or serving
     /// failed.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let settings = self.hub.settle()?;
+        let settings = self.hub.clone().settle()?;
         let plan = Plan::of(&settings, Purpose::Serve)?;
+        let keys_again = KeysAgain::new(self.hub, Purpose::Serve, &plan);
         logs::start(&settings.flags.logs);
-        ListeningHub::open(plan)?.serve().await
+        ListeningHub::open(plan, keys_again)?.serve().await
     }
 }
 
@@ -43,9 +45,14 @@ Examples:
   tidings serve --listen 127.0.0.1:3000 --listen [::1]:3000
   tidings serve --admin-listen 127.0.0.1:9090
   tidings serve --cors-origin https://app.example
+  tidings serve --publisher-jwt-key file:///run/secrets/jwt-key --anonymous --listen 0.0.0.0:3000
+  tidings serve --mercure-compat
   tidings serve --open --listen 0.0.0.0:3000
 
 Durations are a number and ms, s, m, h or d; sizes are a number and B, KiB, MiB or GiB.
 Every flag is a variable too: --history-bytes is TIDINGS_HISTORY_BYTES; repeated flags are one variable with commas, as in \
 TIDINGS_LISTEN=127.0.0.1:3000,[::1]:3000. Every flag is a key of the file too, see `tidings config default`. A flag counts \
-before its variable, a variable before the file.";
+before its variable, a variable before the file. Mercure's variables for keys, such as MERCURE_PUBLISHER_JWT_KEY, count \
+after those of the hub.
+
+SIGHUP has the keys read again.";

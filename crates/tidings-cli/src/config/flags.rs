@@ -4,6 +4,8 @@
 //! Says what can be given, what a value looks like and what it costs; the default file and docs/configuration.md are made
 //! from it. What the values mean together is in `plan`.
 
+mod access;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,9 +15,10 @@ use clap::{Args, ValueEnum};
 
 use super::count::{parse_count, parse_number};
 use super::duration::parse_duration;
-use super::origin::{CorsOrigin, Origin};
 use super::size::{parse_size, parse_some_size};
 use crate::logs::LogFlags;
+
+pub(crate) use self::access::AccessFlags;
 
 /// All that can be decided about a hub.
 #[derive(Args, Clone, Debug)]
@@ -115,30 +118,6 @@ pub(crate) struct StoreFlags {
         value_parser = parse_duration
     )]
     pub(crate) history_age: Option<Duration>,
-}
-
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Access")]
-pub(crate) struct AccessFlags {
-    /// Let everybody publish and listen, from other machines, through proxies and under any host name
-    ///
-    /// Cost: whoever reaches the hub may write into it.
-    #[arg(long, env = "TIDINGS_OPEN", value_parser = BoolishValueParser::new())]
-    pub(crate) open: bool,
-
-    /// Origin whose pages may read answers, such as `https://app.example`, or `*` for all; repeat it for more. Pages of this
-    /// machine may without it
-    ///
-    /// Cost: none.
-    #[arg(long, env = "TIDINGS_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
-    pub(crate) cors_origin: Vec<CorsOrigin>,
-
-    /// Origin whose pages may publish to a hub that is open on this machine only; repeat it for more. Pages of this
-    /// machine may without it
-    ///
-    /// Cost: none.
-    #[arg(long, env = "TIDINGS_PUBLISH_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
-    pub(crate) publish_origin: Vec<Origin>,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -17,6 +17,7 @@ use tidings_core::TopicBounds;
 
 use super::file::{ConfigFile, FileError};
 use super::flags::HubFlags;
+use super::mercure;
 use super::settings::{Arity, Setting};
 use crate::exit::Failure;
 
@@ -47,6 +48,8 @@ struct GivenValue {
 /// What gave a value; the later ones count first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
+    /// Mercure's, in place of the hub's own.
+    Default,
     File,
     Variable,
     Flag,
@@ -64,6 +67,8 @@ pub(crate) enum SettingsError {
         /// As it was given.
         data: String,
     },
+    #[error("{0}")]
+    ServerName(String),
     #[error("{0}")]
     Unread(String),
 }
@@ -101,10 +106,14 @@ impl FromArgMatches for Given {
                 ValueSource::EnvVariable => Source::Variable,
                 _ => return None,
             };
-            let values = match setting.arity() {
+            let values: Vec<_> = match setting.arity() {
                 Arity::Switch => vec![matches.get_flag(setting.id()).to_string().into()],
                 Arity::One | Arity::Many => matches.get_raw(setting.id())?.map(ToOwned::to_owned).collect(),
             };
+            // A container's file often sets a variable to nothing. A flag that is nothing is a slip, and the hub would be open.
+            if setting.is_secret() && source == Source::Variable && values.iter().all(|value| value.is_empty()) {
+                return None;
+            }
             Some(GivenValue { setting, source, values })
         });
         Ok(Self { config, values: given.collect() })
@@ -124,7 +133,7 @@ impl Given {
     pub(crate) fn settle(self) -> Result<HubSettings, SettingsError> {
         let Self { config, values } = self;
         let file = config.map(|path| ConfigFile::read(&path)).transpose()?;
-        settle(values, file.unwrap_or_default())
+        settle(values, file.unwrap_or_default(), mercure::from_environment)
     }
 
     /// What a file says by itself.
@@ -132,11 +141,16 @@ impl Given {
     /// # Errors
     /// As [`settle`](Self::settle).
     pub(crate) fn by_file_alone(file: ConfigFile) -> Result<HubSettings, SettingsError> {
-        settle(Vec::new(), file)
+        settle(Vec::new(), file, |_| None)
     }
 }
 
-fn settle(values: Vec<GivenValue>, mut file: ConfigFile) -> Result<HubSettings, SettingsError> {
+/// `variable` answers Mercure's variables.
+fn settle(
+    values: Vec<GivenValue>,
+    mut file: ConfigFile,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<HubSettings, SettingsError> {
     let mut given = BTreeMap::new();
     for setting in Setting::all() {
         if let Some(texts) = file.values.remove(setting.key()) {
@@ -144,9 +158,15 @@ fn settle(values: Vec<GivenValue>, mut file: ConfigFile) -> Result<HubSettings, 
             given.insert(setting.key().to_owned(), GivenValue { setting, source: Source::File, values });
         }
     }
-    // Those of flags and variables take the places of those of the file.
+    // Those of variables and flags take the places of those before.
+    for (key, name) in mercure::VARIABLES {
+        put(&mut given, key, Source::Variable, variable(name).into_iter().collect());
+    }
     given.extend(values.into_iter().map(|value| (value.setting.key().to_owned(), value)));
     choose_place(&mut given)?;
+    if given.get("mercure-compat").is_some_and(GivenValue::is_on) {
+        take_mercure_defaults(&mut given, variable(mercure::SERVER_NAME))?;
+    }
 
     let command = HubFlags::augment_args(Command::new("tidings").no_binary_name(true));
     // The variables were read before; now they would count before the file once more.
@@ -155,6 +175,31 @@ fn settle(values: Vec<GivenValue>, mut file: ConfigFile) -> Result<HubSettings, 
     let flags = matches.and_then(|matches| HubFlags::from_arg_matches(&matches));
     let flags = flags.map_err(|error| SettingsError::Unread(error.to_string()))?;
     Ok(HubSettings { flags, topic_bounds: file.topic_bounds })
+}
+
+/// What Mercure would do where nothing was decided.
+fn take_mercure_defaults(
+    given: &mut BTreeMap<String, GivenValue>,
+    server_name: Option<OsString>,
+) -> Result<(), SettingsError> {
+    for (key, value) in mercure::DEFAULTS {
+        if !given.contains_key(key) {
+            put(given, key, Source::Default, vec![value.into()]);
+        }
+    }
+    if let (Some(name), false) = (server_name, given.contains_key("listen")) {
+        let addresses = mercure::addresses_of(&name.to_string_lossy()).map_err(SettingsError::ServerName)?;
+        put(given, "listen", Source::Default, addresses.into_iter().map(OsString::from).collect());
+    }
+    Ok(())
+}
+
+/// Gives a setting these values, if there are any.
+fn put(given: &mut BTreeMap<String, GivenValue>, key: &str, source: Source, values: Vec<OsString>) {
+    let setting = Setting::all().into_iter().find(|setting| setting.key() == key);
+    if let (Some(setting), false) = (setting, values.is_empty()) {
+        given.insert(key.to_owned(), GivenValue { setting, source, values });
+    }
 }
 
 /// A flag for one place counts before a variable for the other, and so on; two by the same are one too many.
@@ -201,6 +246,7 @@ impl fmt::Display for GivenValue {
             Source::Flag => write!(f, "--{}", setting.key()),
             Source::Variable => write!(f, "{}", setting.variable()),
             Source::File => write!(f, "{} in [{}]", setting.key(), setting.table()),
+            Source::Default => write!(f, "the default of {}", setting.key()),
         }
     }
 }
@@ -213,10 +259,18 @@ mod tests {
 
     /// What flags and a file give together. Variables are tested from outside: they belong to the whole process.
     fn settled(words: &[&str], file: &str) -> Result<HubSettings, SettingsError> {
+        settled_with(words, file, |_| None)
+    }
+
+    fn settled_with(
+        words: &[&str],
+        file: &str,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<HubSettings, SettingsError> {
         let command = Given::augment_args(Command::new("hub").no_binary_name(true));
         let matches = command.try_get_matches_from(words).expect("good flags");
         let given = Given::from_arg_matches(&matches).expect("good flags");
-        settle(given.values, ConfigFile::parse(file).expect("a good file"))
+        settle(given.values, ConfigFile::parse(file).expect("a good file"), variable)
     }
 
     fn flags(words: &[&str], file: &str) -> HubFlags {
@@ -274,5 +328,41 @@ mod tests {
     fn tables_for_topics_come_with_the_settings() {
         let settings = settled(&[], "[[history]]\ntopics = \"a\"\nevents = 2").expect("good settings");
         assert_eq!(settings.topic_bounds.len(), 1);
+    }
+
+    const MERCURE: &str = "[access]\nmercure-compat = true";
+
+    #[test]
+    fn a_variable_of_mercure_counts_before_the_file_and_after_all_of_ours() {
+        let mercure = |name: &str| match name {
+            "MERCURE_PUBLISHER_JWT_KEY" => Some("of mercure".into()),
+            "MERCURE_PUBLISHER_JWT_ALG" => Some("HS512".into()),
+            _ => None,
+        };
+        let key = |words: &[&str], file: &str| {
+            let access = settled_with(words, file, mercure).expect("good settings").flags.access;
+            let key = access.publisher_jwt_key.map(|key| key.read().expect("a text"));
+            (key.unwrap_or_default(), access.publisher_jwt_alg.to_string())
+        };
+        let of_file = "[access]\npublisher-jwt-key = \"of the file\"";
+        assert_eq!(key(&[], of_file), ("of mercure".to_owned(), "HS512".to_owned()));
+        assert_eq!(key(&["--publisher-jwt-key=of a flag"], of_file).0, "of a flag");
+    }
+
+    #[test]
+    fn with_mercures_defaults_the_rest_counts_as_ever() {
+        let server_name = |name: &str| (name == "SERVER_NAME").then(|| ":8080".into());
+        let check = |words: &[&str], file: &str, heartbeat: u64, listen: &str| {
+            let flags = settled_with(words, file, server_name).expect("good settings").flags;
+            let got = (flags.streams.heartbeat, flags.listening.listen[0].to_string());
+            assert_eq!(got, (Duration::from_secs(heartbeat), listen.to_owned()), "{words:?} {file}");
+        };
+        check(&[], "", 15, "127.0.0.1:3000");
+        check(&["--mercure-compat"], "", 40, "0.0.0.0:8080");
+        check(&[], MERCURE, 40, "0.0.0.0:8080");
+        check(&["--heartbeat=1s", "--listen=[::1]:1"], MERCURE, 1, "[::1]:1");
+        check(&["--mercure-compat"], "[streams]\nheartbeat = \"3s\"", 3, "0.0.0.0:8080");
+        let wrong = settled_with(&["--mercure-compat"], "", |name| (name == "SERVER_NAME").then(|| ":x".into()));
+        assert!(wrong.expect_err("no port").to_string().contains("SERVER_NAME"));
     }
 }

@@ -17,6 +17,10 @@ pub(crate) enum CorsOrigin {
     One(Origin),
 }
 
+/// Whose pages may publish: `--publish-origin`. Written as it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublishOrigin(String);
+
 /// Why a text is no origin. clap shows the text itself beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum OriginError {
@@ -73,6 +77,28 @@ impl FromStr for Origin {
     }
 }
 
+impl PublishOrigin {
+    /// `*`, an origin, or one whose host begins with `*.`.
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+impl FromStr for PublishOrigin {
+    type Err = OriginError;
+
+    fn from_str(raw: &str) -> Result<Self, OriginError> {
+        match raw.split_once("://*.") {
+            _ if raw == "*" => Ok(Self(raw.to_owned())),
+            Some((scheme, host)) => {
+                let one: Origin = format!("{scheme}://{host}").parse()?;
+                Ok(Self(one.into_text().replacen("://", "://*.", 1)))
+            }
+            None => raw.parse().map(|origin: Origin| Self(origin.into_text())),
+        }
+    }
+}
+
 impl FromStr for CorsOrigin {
     type Err = OriginError;
 
@@ -121,6 +147,22 @@ mod tests {
         check("https://*.example", character('*'));
         check("https://app.example ", character(' '));
         check("*", Err(OriginError::Star));
+    }
+
+    #[test]
+    fn pages_that_publish_may_be_those_of_all_names_below_one() {
+        let publishing = |raw: &str| raw.parse().map(PublishOrigin::into_text);
+        for (raw, want) in [
+            ("*", "*"),
+            ("https://App.example:443", "https://app.example"),
+            ("https://*.App.example:443", "https://*.app.example"),
+            ("http://*.app.example:8080", "http://*.app.example:8080"),
+        ] {
+            assert_eq!(publishing(raw), Ok(want.to_owned()), "{raw}");
+        }
+        assert_eq!(publishing("https://*."), Err(OriginError::NoHost));
+        assert_eq!(publishing("https://*.*.a"), Err(OriginError::Character { character: '*' }));
+        assert_eq!(publishing("*.app.example"), Err(OriginError::NoScheme));
     }
 
     #[test]

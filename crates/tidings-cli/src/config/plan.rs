@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use thiserror::Error;
-use tidings::{Access, Cors, Delivery, HistoryLimits, Hub, HubBuilder, Limits, Welcome};
+use tidings::{Access, Cors, Delivery, HistoryLimits, Hub, HubBuilder, Limits, MercureRules, TokenRules, Welcome};
 
 use super::flags::{HubFlags, Way};
 use super::given::HubSettings;
-use super::origin::{CorsOrigin, Origin};
+use super::keys::Keys;
+use super::origin::{CorsOrigin, PublishOrigin};
 use super::place::Place;
 use crate::exit::Failure;
 
@@ -30,7 +31,11 @@ pub(crate) struct Plan {
     limits: Limits,
     heartbeat: Option<Duration>,
     retry: Duration,
+    /// By what tokens are checked.
+    pub(crate) keys: Keys,
     access: Access,
+    tokens: TokenRules,
+    mercure: MercureRules,
     cors: Cors,
     publish_origins: Vec<String>,
     delivery: Delivery,
@@ -50,9 +55,9 @@ pub(crate) enum Purpose {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum PlanError {
     #[error(
-        "--listen {address} is reachable from other machines, and nothing protects this hub; expected a loopback address \
-         such as 127.0.0.1:{port}, or --open to let everybody publish and listen (keys, by --publisher-jwt-key \
-         and --subscriber-jwt-key, come with a later release)",
+        "--listen {address} is reachable from other machines, and nothing protects this hub; expected a key, by \
+         --publisher-jwt-key, --subscriber-jwt-key or --jwks-url, and with it perhaps --anonymous to let everybody read; or a \
+         loopback address such as 127.0.0.1:{port}; or --open to let everybody publish and listen",
         port = .address.port()
     )]
     Exposed { address: SocketAddr },
@@ -74,7 +79,10 @@ impl Plan {
         let HubFlags { listening, store, access, streams, limits, logs: _ } = flags;
         let is_loopback = |address: &&SocketAddr| address.ip().to_canonical().is_loopback();
         let exposed = listening.listen.iter().find(|address| !is_loopback(address));
-        if let (Some(&address), false) = (exposed, access.open) {
+        let keys = Keys::of(access);
+        // Of both, keys count: `--open` says what holds without them. So it does with Mercure's defaults, which are closed.
+        let is_open = !keys.is_any() && (access.open || !access.mercure_compat);
+        if let (Some(&address), true, false) = (exposed, is_open, access.open) {
             return Err(PlanError::Exposed { address });
         }
 
@@ -103,9 +111,20 @@ impl Plan {
             },
             heartbeat: unless_zero(streams.heartbeat),
             retry: streams.retry,
-            access: Access { is_open: true, lifts_protection: access.open },
-            cors: cors(&access.cors_origin, purpose),
-            publish_origins: access.publish_origin.iter().cloned().map(Origin::into_text).collect(),
+            access: Access { is_open, allows_anonymous: access.anonymous, lifts_protection: access.open },
+            tokens: TokenRules {
+                in_query: access.token_in_query,
+                cookie_name: access.cookie_name.clone(),
+                ..TokenRules::default()
+            },
+            mercure: MercureRules {
+                subscriptions: access.subscriptions,
+                audience: keys.audience.clone(),
+                issuers: keys.issuers.clone(),
+            },
+            keys,
+            cors: cors(&access.cors_origin, is_open, purpose),
+            publish_origins: access.publish_origin.iter().cloned().map(PublishOrigin::into_text).collect(),
             delivery: match streams.delivery {
                 Way::Auto => Delivery::Auto,
                 Way::Direct => Delivery::Direct,
@@ -113,6 +132,16 @@ impl Plan {
             },
             welcome: (purpose == Purpose::Demo).then(|| Welcome { data: GREETING.to_owned() }),
         })
+    }
+
+    /// Is it open to all, for want of keys?
+    pub(crate) fn is_open(&self) -> bool {
+        self.access.is_open
+    }
+
+    /// May whoever has no token read public events?
+    pub(crate) fn allows_anonymous(&self) -> bool {
+        self.access.allows_anonymous
     }
 
     /// Do ids that are times resolve as such? Those of the clock are.
@@ -128,6 +157,8 @@ impl Plan {
             .heartbeat(self.heartbeat)
             .retry(self.retry)
             .access(self.access)
+            .tokens(self.tokens)
+            .mercure(self.mercure)
             .cors(self.cors)
             .publish_origins(self.publish_origins)
             .delivery(self.delivery);
@@ -145,12 +176,8 @@ fn unless_zero(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 
-fn cors(origins: &[CorsOrigin], purpose: Purpose) -> Cors {
-    let mut cors = Cors {
-        any_origin: purpose == Purpose::Demo,
-        origins: Vec::new(),
-        loopback_origins: true, // while there are no keys, every hub is open
-    };
+fn cors(origins: &[CorsOrigin], is_open: bool, purpose: Purpose) -> Cors {
+    let mut cors = Cors { any_origin: purpose == Purpose::Demo, origins: Vec::new(), loopback_origins: is_open };
     for origin in origins {
         match origin {
             CorsOrigin::Any => cors.any_origin = true,
@@ -272,5 +299,53 @@ mod tests {
                 assert!(plan(purpose, &["--memory", "--open", "--listen", listen]).is_ok(), "{listen}");
             }
         }
+    }
+
+    #[test]
+    fn a_key_closes_the_hub_and_opens_it_to_other_machines() {
+        let check = |words: &[&str], is_open: bool| {
+            let plan = plan(Purpose::Serve, &[&["--memory"], words].concat()).expect("a good plan");
+            assert_eq!((plan.access.is_open, plan.cors.loopback_origins), (is_open, is_open), "{words:?}");
+        };
+        let everywhere = "--listen=0.0.0.0:0";
+        check(&[], true);
+        check(&["--anonymous"], true);
+        check(&["--publisher-jwt-key=k", everywhere], false);
+        check(&["--subscriber-jwt-key=k", everywhere], false);
+        check(&["--jwks-url=file:///jwks.json", everywhere], false);
+        check(&["--publisher-jwt-key=k", "--open", everywhere], false);
+        check(&["--mercure-compat", everywhere], false);
+        check(&["--mercure-compat", "--open", everywhere], true);
+        let error =
+            plan(Purpose::Serve, &["--anonymous", everywhere]).expect_err("everybody could publish").to_string();
+        for flag in ["--publisher-jwt-key", "--subscriber-jwt-key", "--jwks-url", "--anonymous", "--open"] {
+            assert!(error.contains(flag), "{flag}: {error}");
+        }
+    }
+
+    #[test]
+    fn each_flag_of_access_arrives() {
+        let plan = serve(&[
+            "--publisher-jwt-key=p",
+            "--publisher-jwt-alg=HS512",
+            "--subscriber-jwt-key=file:///s",
+            "--subscriber-jwt-alg=EdDSA",
+            "--jwks-url=https://id.example/jwks",
+            "--anonymous",
+            "--jwt-issuer=https://a,https://b",
+            "--jwt-audience=https://hub",
+            "--jwt-leeway=5s",
+            "--token-in-query",
+            "--cookie-name=auth",
+            "--subscriptions",
+        ]);
+        let algorithms =
+            [&plan.keys.publisher, &plan.keys.subscriber].map(|key| key.as_ref().expect("given").algorithm);
+        assert_eq!(algorithms, [tidings::Algorithm::Hs512, tidings::Algorithm::EdDsa]);
+        assert!(plan.keys.jwks.is_some() && plan.allows_anonymous() && plan.mercure.subscriptions);
+        assert_eq!((plan.keys.issuers.len(), plan.mercure.issuers.len()), (2, 2));
+        assert_eq!(plan.mercure.audience.as_deref(), Some("https://hub"));
+        assert_eq!(plan.keys.leeway, Duration::from_secs(5));
+        assert_eq!((plan.tokens.in_query, &*plan.tokens.cookie_name), (true, "auth"));
     }
 }

@@ -54,6 +54,11 @@ impl Setting {
         self.arg.get_env().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
+    /// Is its value a key, which is never printed?
+    pub(crate) fn is_secret(&self) -> bool {
+        self.arg.is_hide_env_values_set()
+    }
+
     /// How many values it has.
     pub(crate) fn arity(&self) -> Arity {
         match self.arg.get_action() {

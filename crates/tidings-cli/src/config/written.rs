@@ -53,6 +53,15 @@ fn kind_of(setting: &Setting) -> Kind {
         Some("ORIGIN") => kind("an origin as a browser writes it", "https://app.example", Notation::Quoted),
         Some("SIZE") => kind("a whole number and B, KiB, MiB or GiB", "1GiB", Notation::Quoted),
         Some("LEVEL") => kind("a level", "info", Notation::Quoted),
+        Some("KEY") => kind(
+            "a secret, a public key in PEM, or file:/// and a path",
+            "file:///run/secrets/jwt-key",
+            Notation::Quoted,
+        ),
+        Some("ALG") => kind("HS256, HS384, HS512, RS…, PS…, ES… or EdDSA", "HS256", Notation::Quoted),
+        Some("URL") => kind("an address", "https://id.example/jwks.json", Notation::Quoted),
+        Some("NAME") => kind("a name", "tidings_token", Notation::Quoted),
+        Some("TEXT") => kind("a text", "https://id.example", Notation::Quoted),
         // A choice: `form` names what there is.
         Some(_) => kind("a text", "", Notation::Quoted),
     }

@@ -26,6 +26,27 @@ pub(crate) fn readiness(state: &HttpState) -> Response {
     }
 }
 
+/// [`health`], as probes of Mercure's hubs expect it.
+pub(super) fn mercure_health() -> Response {
+    json(StatusCode::OK, r#"{"status":"ok"}"#)
+}
+
+/// [`readiness`], as probes of Mercure's hubs expect it.
+pub(super) fn mercure_readiness(state: &HttpState) -> Response {
+    match (state.phase.get(), state.engine.health()) {
+        (Phase::Ready, Ok(())) => mercure_health(),
+        _ => json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"error","error":"transport health check failed"}"#),
+    }
+}
+
+fn json(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// As the problem is called with which a publication is refused then.
 fn word_for(error: &EngineError) -> &'static str {
     match error {

@@ -24,6 +24,7 @@ pub(super) fn answer(state: &HttpState) -> Response {
     page.requests(&state.counters);
     page.history(&usage, oldest_age, state.engine.tail().0);
     page.program(state.phase.get());
+    page.mercure(&state.counters);
 
     let mut response = Response::new(Body::from(page.0));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
@@ -133,6 +134,17 @@ impl Page {
         );
     }
 
+    /// The names that dashboards for Mercure's hubs look for. Both endpoints are one hub, so they count for both.
+    fn mercure(&mut self, counters: &Counters) {
+        let sessions = counters.sessions_direct.get() + counters.sessions_body.get();
+        let ever = counters.joined_direct.get() + counters.joined_body.get();
+        self.single("mercure_subscribers_connected", Gauge, "Sessions now, as tidings_sessions.", sessions);
+        let help = "Sessions that ever began, as tidings_sessions_joined_total.";
+        self.single("mercure_subscribers_total", Counter, help, ever);
+        let help = "Events that were stored, as tidings_events_published_total.";
+        self.single("mercure_updates_total", Counter, help, counters.published.get());
+    }
+
     fn single(&mut self, name: &str, kind: Kind, help: &str, value: u64) {
         self.head(name, kind, help);
         writeln!(self.0, "{name} {value}").expect("a string takes every text");
@@ -176,6 +188,7 @@ mod tests {
         page.requests(&counters);
         page.history(&EngineUsage::default(), Some(Duration::from_secs(9)), 7);
         page.program(Phase::Ready);
+        page.mercure(&counters);
 
         let mut family = String::new();
         for line in page.0.lines() {
@@ -184,7 +197,7 @@ mod tests {
                     assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
                     name.clone_into(&mut family);
                 }
-                None if line.starts_with("# HELP tidings_") => {}
+                None if line.starts_with("# HELP tidings_") || line.starts_with("# HELP mercure_") => {}
                 None => assert_eq!(line.split(['{', ' ']).next(), Some(&*family), "{line}"),
             }
         }

@@ -22,10 +22,21 @@ pub fn admin_router(state: Arc<HttpState>) -> Router {
     Router::new()
         .route("/metrics", get(async |State(state): State<Arc<HttpState>>| metrics::answer(&state)))
         .route("/healthz", get(async || health()))
+        .route("/mercure/health/{check}", get(mercure_health))
+        .route("/mercure/health/{name}/{check}", get(mercure_health))
         .route("/readyz", get(async |State(state): State<Arc<HttpState>>| readiness(&state)))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nowhere)
         .with_state(state)
+}
+
+/// As Mercure's hubs have it, under whatever name a hub is asked for.
+async fn mercure_health(State(state): State<Arc<HttpState>>, request: Request) -> Response {
+    match request.uri().path().rsplit('/').next() {
+        Some("ready") => health::mercure_readiness(&state),
+        Some("live") => health::mercure_health(),
+        _ => nowhere(request).await,
+    }
 }
 
 async fn wrong_method(request: Request) -> Response {

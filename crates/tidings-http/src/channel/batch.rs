@@ -12,9 +12,10 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use serde::Serialize;
 use tidings_core::limits::KIB;
-use tidings_core::{Appended, IdempotencyKey, Limits};
+use tidings_core::{Appended, IdempotencyKey, Limits, Publication, Timestamp};
 use tidings_topic::Topic;
 
+use crate::auth::Caller;
 use crate::channel::answers::{AnswerWriter, Room, answers};
 use crate::channel::fields::single_topic;
 use crate::channel::in_order::{InOrder, Refused, Settled};
@@ -26,6 +27,7 @@ use crate::state::HttpState;
 
 /// What holds for all lines of a body.
 pub(super) struct Options {
+    caller: Caller,
     default_topic: Topic,
     wants_summary: bool,
 }
@@ -33,7 +35,11 @@ pub(super) struct Options {
 impl Options {
     /// # Errors
     /// A [`Fault`] for a parameter that has its place in each line: to ignore `?private` would be a leak.
-    pub(super) fn new(parameters: &Parameters<'_>, key: Option<&IdempotencyKey>) -> Result<Self, Fault> {
+    pub(super) fn new(
+        parameters: &Parameters<'_>,
+        key: Option<&IdempotencyKey>,
+        caller: Caller,
+    ) -> Result<Self, Fault> {
         let misplaced = [
             ("type", parameters.event_type.is_some()),
             ("id", parameters.id.is_some()),
@@ -47,6 +53,7 @@ impl Options {
             return Err(Fault::new(*name, "a body of many lines takes it in each line", "a key of the JSON objects"));
         }
         Ok(Self {
+            caller,
             default_topic: single_topic(None, parameters.topic.as_deref())?,
             wants_summary: parameters.summary.unwrap_or(false),
         })
@@ -72,6 +79,7 @@ struct Batch<'a> {
     lines: Lines,
     under_way: InOrder<'a>,
     report: Report,
+    caller: Caller,
     default_topic: Topic,
     has_read_all: bool,
 }
@@ -91,6 +99,7 @@ impl<'a> Batch<'a> {
             lines: Lines::new(line_bytes_max(&state.config.limits)),
             under_way: InOrder::default(),
             report: Report { writer, summary: options.wants_summary.then(Summary::default) },
+            caller: options.caller,
             default_topic: options.default_topic,
             has_read_all: false,
         }
@@ -131,14 +140,26 @@ impl<'a> Batch<'a> {
                 Some(text) => parse_line(&text, &self.default_topic, limits.event_bytes_max),
                 None => Err(too_long(limits)),
             };
-            match parsed {
+            let now = self.state.now();
+            match parsed.and_then(|publication| self.permitted(publication, now)) {
                 Ok(publication) => {
                     let data_bytes = publication.data.len();
-                    self.under_way.append(number, data_bytes, self.state.engine.append(publication, self.state.now()));
+                    self.under_way.append(number, data_bytes, self.state.engine.append(publication, now));
                 }
                 Err(fault) => self.under_way.refuse(number, fault),
             }
         }
+    }
+
+    /// `publication` in its publisher's name, if that one may publish it. Its token may end while it still sends.
+    fn permitted(&self, mut publication: Publication, now: Timestamp) -> Result<Publication, Fault> {
+        let may = self.caller.check_not_expired(now);
+        let may = may.and_then(|()| self.caller.check_may_publish(publication.topic.as_str()));
+        may.map_err(|problem| Problem::from(problem).to_fault())?;
+        if let Some(key) = &mut publication.idempotency {
+            key.subject = self.caller.subject();
+        }
+        Ok(publication)
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {

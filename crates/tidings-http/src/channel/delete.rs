@@ -6,14 +6,14 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::channel::fields::{path_topic, single_topic};
-use crate::channel::publish::check_may_publish;
+use crate::channel::publish::publisher;
 use crate::problem::Problem;
 use crate::query::{parameters, set_once};
 use crate::state::HttpState;
 
 /// Answers 204 when there was something to drop.
 pub(crate) async fn delete(state: &HttpState, parts: &Parts) -> Result<Response, Problem> {
-    check_may_publish(state)?;
+    let caller = publisher(state, parts).await?;
     let mut in_query = None;
     for parameter in parameters(parts.uri.query()) {
         let (name, value) = parameter?;
@@ -22,6 +22,7 @@ pub(crate) async fn delete(state: &HttpState, parts: &Parts) -> Result<Response,
         }
     }
     let topic = single_topic(path_topic(parts.uri.path())?.as_deref(), in_query.as_deref())?;
+    caller.check_may_publish(topic.as_str())?;
     if !state.engine.delete(topic.clone(), state.now()).await? {
         return Err(Problem::NoSuchTopic { topic: topic.as_str().to_owned() });
     }

@@ -70,7 +70,7 @@ pub(super) fn parse_ttl(raw: &str) -> Result<Duration, Fault> {
     parse_duration(raw).ok_or_else(|| Fault::new("ttl", "the value is no duration", TTL_FORM).with_value(raw))
 }
 
-/// A publisher's idempotency key, given in `field`. While nobody has a token the subject is empty.
+/// A publisher's idempotency key, given in `field`. Whose it is, the caller says.
 pub(super) fn parse_key(field: &'static str, raw: &[u8]) -> Result<IdempotencyKey, Fault> {
     let is_visible = raw.iter().all(u8::is_ascii_graphic);
     match std::str::from_utf8(raw) {

@@ -13,10 +13,15 @@ mod opening;
 mod publish;
 mod question;
 mod refusal;
+mod renew;
 mod subscribe;
+mod tickets;
 
 pub(crate) use delete::delete;
 pub(crate) use publish::publish;
+pub(crate) use refusal::refusal;
 pub use refusal::{Refusal, refuse, refuse_for_limit};
-pub(crate) use subscribe::subscribe;
-pub use subscribe::{Prepared, prepare, reset_frame};
+pub(crate) use renew::renew;
+pub use subscribe::{Prepared, reset_frame};
+pub(crate) use subscribe::{prepare, stream, subscribe};
+pub(crate) use tickets::issue_ticket;

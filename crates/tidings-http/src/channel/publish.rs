@@ -10,10 +10,12 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
+use tidings_auth::Action;
 use tidings_core::{Appended, IdempotencyKey, Limits, Phase, Publication};
 use tidings_topic::Topic;
 use tidings_wire::{EventId, EventType};
 
+use crate::auth::{Caller, Endpoint, authenticate};
 use crate::channel::batch;
 use crate::channel::fields::{
     RETRY_FORM, parse_id, parse_key, parse_published_type, parse_ttl, path_topic, single_topic,
@@ -24,16 +26,17 @@ use crate::state::HttpState;
 
 /// Stores what the body says and answers with its id; a body of many lines is answered while it is read.
 pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Body) -> Result<Response, Problem> {
-    check_may_publish(state)?;
+    let caller = publisher(state, parts).await?;
     check_not_encoded(&parts.headers)?;
     let in_path = path_topic(parts.uri.path())?;
     let parameters = Parameters::parse(parts.uri.query())?;
-    let key = idempotency_key(&parts.headers)?;
+    let key = idempotency_key(&parts.headers, &caller)?;
     if in_path.is_none() && is_ndjson(&parts.headers) {
-        let options = batch::Options::new(&parameters, key.as_ref())?;
+        let options = batch::Options::new(&parameters, key.as_ref(), caller)?;
         return Ok(batch::answer(Arc::clone(state), std::mem::take(body), options));
     }
     let topic = single_topic(in_path.as_deref(), parameters.topic.as_deref())?;
+    caller.check_may_publish(topic.as_str())?;
     let publication = Publication {
         data: read_text(body, &state.config.limits).await?,
         event_type: parameters.event_type,
@@ -85,15 +88,18 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// May this request change anything now?
-pub(super) fn check_may_publish(state: &HttpState) -> Result<(), Problem> {
-    if !state.config.access.is_open {
-        return Err(Problem::Unauthorized);
-    }
+/// Who wants to change something, if anybody may now. Ask the answer for each topic.
+pub(super) async fn publisher(state: &HttpState, parts: &Parts) -> Result<Caller, Problem> {
+    let caller = authenticate(state, parts, Action::Publish, Endpoint::Plain).await?;
     if state.phase.get() == Phase::Draining {
-        return Err(Problem::Draining { retry_after: Duration::from_secs(fastrand::u64(4..=6)) });
+        return Err(draining());
     }
-    Ok(())
+    Ok(caller)
+}
+
+/// The hub takes nothing new.
+pub(super) fn draining() -> Problem {
+    Problem::Draining { retry_after: Duration::from_secs(fastrand::u64(4..=6)) }
 }
 
 /// Counts what the history took.
@@ -108,13 +114,14 @@ pub(super) fn count(state: &HttpState, appended: &Appended, data_bytes: usize) {
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Fault> {
+fn idempotency_key(headers: &HeaderMap, caller: &Caller) -> Result<Option<IdempotencyKey>, Fault> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = keys.next() else { return Ok(None) };
     if keys.next().is_some() {
         return Err(Fault::new("idempotency-key", "the header is given more than once", "one header"));
     }
-    parse_key("idempotency-key", key.as_bytes()).map(Some)
+    let key = parse_key("idempotency-key", key.as_bytes())?;
+    Ok(Some(IdempotencyKey { subject: caller.subject(), ..key }))
 }
 
 fn check_not_encoded(headers: &HeaderMap) -> Result<(), Problem> {
@@ -132,7 +139,7 @@ fn is_ndjson(headers: &HeaderMap) -> bool {
 }
 
 /// The body as text, limited while it is read.
-async fn read_text(body: &mut Body, limits: &Limits) -> Result<String, Problem> {
+pub(super) async fn read_text(body: &mut Body, limits: &Limits) -> Result<String, Problem> {
     let bytes_max = limits.event_bytes_max;
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(Problem::TooLarge { bytes_max });

@@ -19,6 +19,8 @@ pub(super) struct Question {
     pub(super) types: Option<TypeFilter>,
     /// Whether it wants the opening frame, if it says so.
     pub(super) prime: Option<bool>,
+    /// Whether it is told the position and the topics of each event.
+    pub(super) announces: bool,
     pub(super) from: ResumeFrom,
     pub(super) on_reset: OnReset,
 }
@@ -32,11 +34,13 @@ impl Question {
         let in_path = path_topic(parts.uri.path())?.map(|raw| parse_topic(&raw)).transpose()?;
         let mut selectors = Vec::new();
         let mut types = Vec::new();
-        let (mut prime, mut on_reset) = (None, None);
+        let (mut prime, mut announces, mut on_reset) = (None, None, None);
         let (mut last_event_id, mut last_event_id_mercure, mut since, mut last) = (None, None, None, None);
+        let mut has_ticket = false;
         for parameter in parameters(parts.uri.query()) {
             let (name, value) = parameter?;
             match &*name {
+                "ticket" => has_ticket = true,
                 "topic" => {
                     if selectors.len() + usize::from(in_path.is_some()) >= topics_max {
                         return Err(Fault::new(
@@ -53,6 +57,7 @@ impl Question {
                     }
                 }
                 "prime" => set_once(&mut prime, "prime", parse_flag("prime", &value)?)?,
+                "announce" => set_once(&mut announces, "announce", parse_flag("announce", &value)?)?,
                 "on_reset" => set_once(&mut on_reset, "on_reset", parse_on_reset(&value)?)?,
                 "lastEventID" => set_once(&mut last_event_id, "lastEventID", value)?,
                 "last_event_id" => set_once(&mut last_event_id_mercure, "last_event_id", value)?,
@@ -60,6 +65,9 @@ impl Question {
                 "last" => set_once(&mut last, "last", parse_number("last", &value, "a whole number of events")?)?,
                 _ => {} // a page may add what it likes, such as a number against caches
             }
+        }
+        if has_ticket && (in_path.is_some() || !selectors.is_empty()) {
+            return Err(Fault::new("topic", "the ticket has topics of its own", "no topic beside a ticket"));
         }
         let in_query = [last_event_id, last_event_id_mercure].into_iter().flatten();
         let from = last_event_id_header(parts)
@@ -72,6 +80,7 @@ impl Question {
             selectors: to_set(in_path, selectors),
             types: TypeFilter::new(types),
             prime,
+            announces: announces.unwrap_or(false),
             from,
             on_reset: on_reset.unwrap_or_default(),
         })

@@ -7,14 +7,16 @@ use axum::response::Response;
 use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderValue, Method, Version};
+use tidings_auth::TokenError;
 use tidings_wire::{encode_comment, encode_retry};
 
+use crate::auth::AuthProblem;
 use crate::channel::opening::jittered_ms;
 use crate::channel::subscribe::stream_headers;
 use crate::header_text::is_browser;
 use crate::problem::Problem;
 use crate::respond::{Refused, whole_seconds};
-use crate::router::is_channel_path;
+use crate::router::is_stream_path;
 use crate::state::HttpState;
 use crate::{cors, respond};
 
@@ -27,6 +29,8 @@ pub enum Refusal {
     Full,
     /// This address has taken all the places it may.
     TooMany,
+    /// The keys by which its token is checked were never fetched yet.
+    NoKeys,
 }
 
 /// Sends a request away for a while, counted, with the CORS headers that its page needs.
@@ -46,10 +50,10 @@ pub fn refuse_for_limit(state: &HttpState, parts: &Parts) -> Response {
 }
 
 /// [`refuse`] without CORS and uncounted.
-pub(super) fn refusal(parts: &Parts, why: Refusal) -> Response {
+pub(crate) fn refusal(parts: &Parts, why: Refusal) -> Response {
     let retry_after = why.draw_retry_after();
     // To any other request than one for a stream, 200 would say that it was done.
-    let wants_stream = matches!(parts.method, Method::GET | Method::HEAD) && is_channel_path(parts.uri.path());
+    let wants_stream = matches!(parts.method, Method::GET | Method::HEAD) && is_stream_path(parts.uri.path());
     let mut response = if wants_stream && is_browser(&parts.headers) {
         farewell(parts.version, retry_after, why.reason())
     } else {
@@ -65,7 +69,7 @@ impl Refusal {
     /// Spread over half as much again, so that those who are refused together do not come back together.
     fn draw_retry_after(self) -> Duration {
         let least = match self {
-            Self::Draining => Duration::from_secs(4), // about as long as a restart
+            Self::Draining | Self::NoKeys => Duration::from_secs(4), // about as long as a restart
             Self::Full | Self::TooMany => Duration::from_secs(10),
         };
         Duration::from_secs(fastrand::u64(least.as_secs()..=least.as_secs() * 3 / 2))
@@ -76,6 +80,7 @@ impl Refusal {
             Self::Draining => "the hub is shutting down",
             Self::Full => "the hub has no place left",
             Self::TooMany => "this address has too many connections",
+            Self::NoKeys => "tokens cannot be checked now",
         }
     }
 
@@ -84,6 +89,7 @@ impl Refusal {
             Self::Draining => Problem::Draining { retry_after },
             Self::Full => Problem::Full { retry_after },
             Self::TooMany => Problem::TooMany { retry_after },
+            Self::NoKeys => AuthProblem::BadToken(TokenError::KeysUnavailable(self.reason().to_owned())).into(),
         }
     }
 }

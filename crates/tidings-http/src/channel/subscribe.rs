@@ -1,28 +1,33 @@
 //! `GET /events`: from a request to a stream that is ready to join. One logic for both ways out.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use tidings_auth::{Action, Identity};
 use tidings_core::{
-    Dialect, Grants, GroupSpec, Phase, Position, Reset, Resolution, ResumeFrom, ResumeRequest, Sequence, Timestamp,
-    TypeFilter,
+    CloseReason, Dialect, GroupSpec, Phase, Position, Reset, Resolution, ResumeFrom, ResumeRequest, Sequence,
+    Timestamp, TypeFilter,
 };
-use tidings_fanout::Subscription;
+use tidings_fanout::{Lease, Subscription};
 use tidings_topic::Topic;
 use tidings_wire::EventId;
 
+use crate::auth::{self, AuthProblem, Caller, Endpoint, authenticate};
 use crate::body::EventBody;
 use crate::channel::opening::{FirstFrame, Greeting, Opening, jittered_ms};
 use crate::channel::question::Question;
 use crate::channel::refusal::{Refusal, refusal};
+use crate::channel::tickets::Shown;
 use crate::config::Delivery;
 use crate::header_text::{accepts_event_stream, is_browser};
 use crate::problem::Problem;
 use crate::state::HttpState;
-use crate::takeover::Takeover;
+use crate::takeover::{Takeover, prefix_of};
 use crate::{cors, guard};
 
 /// What becomes of a request for a stream.
@@ -41,11 +46,19 @@ pub enum Prepared {
 /// Decides about a request for a stream: guard, CORS, topics, the place to go on from, the first bytes. Needs no body.
 /// An answer that is not sent leaves no trace: ask again when and where it is.
 ///
-/// `parts` are those of a GET or a HEAD to a path of [`crate::is_channel_path`].
-pub async fn prepare(state: &HttpState, parts: &Parts) -> Prepared {
+/// `parts` are those of a GET or a HEAD to a path of a plain channel.
+pub(crate) async fn prepare(state: &HttpState, parts: &Parts) -> Prepared {
+    prepare_and(state, parts, |_problem| {}).await
+}
+
+/// The same; a reader who is refused is told of by `tell`.
+async fn prepare_and(state: &HttpState, parts: &Parts, tell: impl Fn(&Problem)) -> Prepared {
     let mut prepared = match decide(state, parts).await {
         Ok(prepared) => prepared,
-        Err(problem) => Prepared::Answer(problem.answer(parts.version)),
+        Err(problem) => {
+            tell(&problem);
+            Prepared::Answer(problem.answer(parts.version))
+        }
     };
     let headers = match &mut prepared {
         Prepared::Stream { headers, .. } => headers,
@@ -65,7 +78,17 @@ pub fn reset_frame(state: &HttpState, resolution: &Resolution) -> Bytes {
 /// Answers a request for a stream: gives it to the owner of the connection if that one takes it, else as a body.
 /// In the first case the future never ends; the owner drops it.
 pub(crate) async fn subscribe(state: &HttpState, parts: &Parts) -> Response {
-    let (headers, subscription) = match prepare(state, parts).await {
+    let log = |problem: &Problem| match problem {
+        Problem::Denied(problem) => state.auth.complaints.write(problem),
+        Problem::NoSuchTicket => state.auth.complaints.write(&"its ticket is not known"),
+        _ => {}
+    };
+    stream(state, parts, prepare_and(state, parts, log).await).await
+}
+
+/// Answers with what was prepared, as [`subscribe`] does.
+pub(crate) async fn stream(state: &HttpState, parts: &Parts, prepared: Prepared) -> Response {
+    let (headers, subscription) = match prepared {
         Prepared::Answer(response) => return response,
         Prepared::Stream { headers, subscription } => (headers, subscription),
     };
@@ -92,9 +115,17 @@ fn offer(
 
 async fn decide(state: &HttpState, parts: &Parts) -> Result<Prepared, Problem> {
     guard::check(parts, &state.config)?;
-    if !state.config.access.is_open {
-        return Err(Problem::Unauthorized);
-    }
+    let ticket = Shown::of(state, parts)?;
+    let caller = match &ticket {
+        Some(ticket) => ticket.caller.clone(),
+        None => match authenticate(state, parts, Action::Subscribe, Endpoint::Plain).await {
+            // The token may be good a little later: a browser must not take that for the end of its stream.
+            Err(AuthProblem::BadToken(error)) if error.is_temporary() && is_browser(&parts.headers) => {
+                return Ok(Prepared::Answer(refusal(parts, Refusal::NoKeys)));
+            }
+            known => known?,
+        },
+    };
     if !accepts_event_stream(&parts.headers) {
         return Err(Problem::NotAcceptable { accept: header_text(&parts.headers, &ACCEPT) });
     }
@@ -102,10 +133,13 @@ async fn decide(state: &HttpState, parts: &Parts) -> Result<Prepared, Problem> {
         return Ok(Prepared::Answer(refusal(parts, Refusal::Draining)));
     }
     let now = state.now();
-    let question = Question::parse(parts, now, state.config.limits.topics_per_connection_max)?;
+    let mut question = Question::parse(parts, now, state.config.limits.topics_per_connection_max)?;
+    if let Some(ticket) = &ticket {
+        question.selectors = ticket.topics.clone();
+    }
     let request = ResumeRequest {
         selectors: question.selectors.clone(),
-        grants: Grants::Anonymous,
+        grants: caller.grants(),
         from: question.from.clone(),
         on_reset: question.on_reset,
     };
@@ -126,18 +160,48 @@ async fn decide(state: &HttpState, parts: &Parts) -> Result<Prepared, Problem> {
     if let Some(reset) = &resolution.reset {
         state.counters.reset(reset.reason).increment();
     }
-    let subscription = open(state, parts, question, &resolution, now);
+    let lease = bind(state, parts, &caller, ticket.as_ref())?;
+    let subscription = Subscription { lease, ..open(state, parts, question, &caller, &resolution, now) };
     Ok(Prepared::Stream { headers, subscription })
 }
 
-fn open(state: &HttpState, parts: &Parts, question: Question, resolution: &Resolution, now: Timestamp) -> Subscription {
+fn open(
+    state: &HttpState,
+    parts: &Parts,
+    question: Question,
+    caller: &Caller,
+    resolution: &Resolution,
+    now: Timestamp,
+) -> Subscription {
     let (greeting, cursor) = greet(state, &question, resolution.cursor, now);
     let wants_frame = question.prime.unwrap_or_else(|| is_browser(&parts.headers));
     let reset = resolution.reset.as_ref();
     let frame = (wants_frame || reset.is_some()).then(|| first_frame(state, cursor, reset));
     let opening = Opening { retry_ms: jittered_ms(state.config.retry), frame, greeting };
-    let group = GroupSpec { selectors: question.selectors, types: question.types, dialect: Dialect::Plain };
-    Subscription { group, grants: Grants::Anonymous, cursor, opening: opening.encode() }
+    let Question { selectors, types, announces, .. } = question;
+    let group = GroupSpec { selectors, types, dialect: Dialect::Plain, announces };
+    Subscription { group, grants: caller.grants(), cursor, opening: opening.encode(), lease: None }
+}
+
+/// What binds the stream to its token. A ticket is used here: the stream that had it is ended.
+fn bind(
+    state: &HttpState,
+    parts: &Parts,
+    caller: &Caller,
+    ticket: Option<&Shown>,
+) -> Result<Option<Arc<Lease>>, Problem> {
+    // A token without an end binds to nothing.
+    let binds = |identity: &&Arc<Identity>| identity.expires_at.is_some() || ticket.is_some();
+    let Some(identity) = caller.identity().filter(binds) else { return Ok(None) };
+    let lease = auth::lease(state, identity, ticket.map(|ticket| ticket.id), prefix_of(parts));
+    if let Some(ticket) = ticket {
+        let connected = state.auth.tickets().connect(&ticket.id, Arc::downgrade(&lease), state.now());
+        let replaced = connected.map_err(|_unknown| Problem::NoSuchTicket)?.replaced;
+        if let Some(older) = replaced.and_then(|older| older.upgrade()) {
+            older.end(CloseReason::Replaced);
+        }
+    }
+    Ok(Some(lease))
 }
 
 fn first_frame<'a>(state: &HttpState, cursor: Sequence, reset: Option<&'a Reset>) -> FirstFrame<'a> {

@@ -32,10 +32,12 @@ impl Porter for HubPorter {
             return Admission::PassOn;
         }
         let Some(parts) = request_parts(head) else { return Admission::PassOn };
-        if !crate::is_channel_path(parts.uri.path()) {
+        if !crate::is_stream_path(parts.uri.path()) || !self.may_ask_twice(&parts) {
             return Admission::PassOn;
         }
-        // An engine that must wait for its answer is asked again by a task, which may.
+        // What must wait, for the history or for a key, is asked again by a task, which may. It may ask for a timer before it
+        // does, and the door's thread has no runtime of its own.
+        let _runtime = self.workers.any().enter();
         let answer = pin!(crate::prepare(&self.state, &parts));
         match answer.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Prepared::Stream { headers, subscription }) => {
@@ -48,6 +50,13 @@ impl Porter for HubPorter {
     fn pass_on(&self, arrival: Arrival) {
         let connection = Connection { state: Arc::clone(&self.state), closing: self.closing.clone() };
         self.connections.spawn_on(connection::serve(connection, arrival), self.workers.next());
+    }
+}
+
+impl HubPorter {
+    /// May this request be looked at here, and again by a task? Not when looking at it publishes who is subscribed.
+    fn may_ask_twice(&self, parts: &request::Parts) -> bool {
+        !self.state.config.mercure.subscriptions || crate::router::is_channel_path(parts.uri.path())
     }
 }
 

@@ -37,6 +37,11 @@ impl Workers {
         Ok(workers)
     }
 
+    /// One of the threads: for who needs to be within a runtime for a moment, and gives it no work.
+    pub(super) fn any(&self) -> &Handle {
+        &self.handles[0]
+    }
+
     /// The thread for the next connection: each in turn.
     pub(super) fn next(&self) -> &Handle {
         &self.handles[self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len()]

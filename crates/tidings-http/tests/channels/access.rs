@@ -45,7 +45,7 @@ async fn a_listed_page_may_publish_into_an_open_hub() {
 
 #[tokio::test]
 async fn open_lifts_the_guard() {
-    let open = |config: &mut HttpConfig| config.access = Access { is_open: true, lifts_protection: true };
+    let open = |config: &mut HttpConfig| config.access = Access { lifts_protection: true, ..Access::default() };
     let world = World::configured(open);
     let headers = [("host", "hub.example"), ("x-forwarded-for", "10.0.0.1"), EVIL];
     assert_eq!(world.ask("POST", "/events", &headers, "x").await.status, StatusCode::OK);
@@ -53,7 +53,7 @@ async fn open_lifts_the_guard() {
 
 #[tokio::test]
 async fn a_closed_hub_without_a_key_lets_nobody_in() {
-    let closed = |config: &mut HttpConfig| config.access = Access { is_open: false, lifts_protection: false };
+    let closed = |config: &mut HttpConfig| config.access = Access { is_open: false, ..Access::default() };
     let world = World::configured(closed);
     for method in ["GET", "POST", "DELETE"] {
         world.refuses(method, "/events", &[], 401, "authorization").await;

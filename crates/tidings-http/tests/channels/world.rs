@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tidings_core::{Counters, Engine, Epoch, MemoryEngine, MemoryOptions, Phase};
 use tidings_fanout::{Fanout, FanoutOptions};
-use tidings_http::{HttpConfig, HttpState};
+use tidings_http::{Auth, HttpConfig, HttpState};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -55,7 +55,9 @@ impl World {
         let options = FanoutOptions { shards: 1, limits: config.limits.clone(), ..FanoutOptions::default() };
         let fanout = Fanout::start(&engine, &counters, &options).expect("the system has a thread for a shard");
         let phase = Arc::default();
-        let state = Arc::new(HttpState { engine, fanout: fanout.handle().clone(), counters, phase, config });
+        let (auth, active) = (Auth::default(), Arc::default());
+        let fanout_handle = fanout.handle().clone();
+        let state = Arc::new(HttpState { engine, fanout: fanout_handle, counters, phase, auth, active, config });
         state.phase.advance(Phase::Ready);
         Self { state, _fanout: fanout }
     }

@@ -41,8 +41,8 @@ fn decode_stream(stream: &[u8], outcome: &mut Outcome) {
         }
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
-        if line.starts_with(':') {
-            outcome.items.push(Item::Comment(value.to_owned()));
+        if let Some(comment) = line.strip_prefix(':') {
+            outcome.items.push(Item::Comment(comment.to_owned()));
         } else if name == "event" {
             value.clone_into(&mut event_type);
         } else if name == "data" {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::config::{Given, Plan, Purpose};
 use crate::exit::Failure;
+use crate::keys::KeysAgain;
 use crate::listening::ListeningHub;
 use crate::logs::{self, LogFormat};
 use crate::say;
@@ -27,10 +28,11 @@ impl Demo {
     /// # Errors
     /// As `serve`.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let settings = self.hub.settle()?;
+        let settings = self.hub.clone().settle()?;
         let plan = Plan::of(&settings, Purpose::Demo)?;
+        let keys_again = KeysAgain::new(self.hub, Purpose::Demo, &plan);
         logs::start(&settings.flags.logs);
-        let listening = ListeningHub::open(plan)?;
+        let listening = ListeningHub::open(plan, keys_again)?;
         // A reader of JSON logs gets nothing but JSON.
         if settings.flags.logs.log_format == LogFormat::Text {
             hint(&listening.url());

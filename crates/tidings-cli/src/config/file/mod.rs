@@ -142,7 +142,12 @@ impl Reader<'_> {
                     }
                     Err(faults) => {
                         let text = self.text;
-                        let told = faults.into_iter().map(|(span, reason)| Fault::of_value(text, span, name, &reason));
+                        let told = faults.into_iter().map(|(span, reason)| {
+                            if setting.is_secret() {
+                                return Fault::new(text, span, format!("{name}: {reason}"));
+                            }
+                            Fault::of_value(text, span, name, &reason)
+                        });
                         self.faults.extend(told);
                     }
                 },

@@ -81,6 +81,19 @@ fn a_wrong_value_is_told_with_its_key_and_what_is_expected() {
 }
 
 #[test]
+fn a_key_is_never_repeated() {
+    for wrong in ["[\"hunter2\"]", "{ hunter2 = 1 }", "2026-01-01T00:00:00"] {
+        let text = format!("[access]\npublisher-jwt-key = {wrong}");
+        check(&text, 2, &["publisher-jwt-key: expected a value such as \"file:///"]);
+        assert!(!format!("{:?}", ConfigFile::parse(&text)).contains("hunter2"), "{wrong}");
+    }
+    for broken in ["\"hunter2", "hunter2", "\"hunter2\" hunter2", "'hunter2"] {
+        let faults = ConfigFile::parse(&format!("[access]\nsubscriber-jwt-key = {broken}\n")).expect_err(broken);
+        assert!(!faults.iter().any(|fault| fault.to_string().contains("hunter2")), "{faults:?}");
+    }
+}
+
+#[test]
 fn what_is_not_toml_is_told_with_its_line() {
     check("[streams]\nretry = \"1s\"\nheartbeat = 15s\n", 3, &["quotes"]);
     check("[streams]\nretry = \"1s\"\nretry = \"2s\"\n", 3, &["duplicate key"]);
