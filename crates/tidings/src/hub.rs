@@ -85,7 +85,8 @@ impl Hub {
         let request = ResumeRequest { selectors: selectors.clone(), grants: grants.clone(), from, on_reset };
         let resolution = state.engine.resolve(request, state.now()).await?;
         let opening = tidings_http::reset_frame(state, &resolution);
-        let group = tidings_core::GroupSpec { selectors, types, dialect: tidings_core::Dialect::Plain, announces: false };
+        let group =
+            tidings_core::GroupSpec { selectors, types, dialect: tidings_core::Dialect::Plain, announces: false };
         let subscription = Subscription { group, grants, cursor: resolution.cursor, opening, lease: None };
         Ok(Events::new(self.clone(), state.fanout.join_body(subscription)))
     }

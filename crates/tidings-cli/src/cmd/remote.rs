@@ -8,7 +8,7 @@ use crate::http_client::{HttpError, HttpUrl, Token};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Hub")]
 pub(crate) struct RemoteFlags {
-    /// Where the hub is; plain http, TLS comes later
+    /// Where the hub is, with http or https; a path in it is the prefix below which the hub lives
     #[arg(
         long,
         env = "TIDINGS_HUB",

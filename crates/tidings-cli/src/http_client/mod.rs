@@ -1,9 +1,11 @@
-//! A small client for HTTP/1.1 without TLS, as `publish` and `tail` need it: one connection for each request.
+//! A small client for HTTP/1.1, as `publish` needs it: one connection for each request.
 //!
-//! `url` is where to, `channel_body` what is sent as it comes, `problem` what a hub says when it refuses. Does not retry, follow redirects or keep connections.
+//! `url` is where to, `tls` how it is encrypted, `channel_body` what is sent as it comes, `problem` what a hub says when
+//! it refuses. Does not retry, follow redirects or keep connections.
 
 mod channel_body;
 mod problem;
+mod tls;
 mod url;
 
 use std::error::Error as _;
@@ -22,7 +24,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 pub(crate) use channel_body::ChannelBody;
-pub(crate) use problem::{Problem, retry_after};
+pub(crate) use problem::Problem;
 pub(crate) use url::{HttpUrl, encode};
 
 /// Why there is no answer. The peer or the way to it is at fault.
@@ -73,9 +75,19 @@ where
     let socket = connect(url).await?;
     let no_answer =
         |error: hyper::Error| HttpError::NoAnswer { address: url.authority().to_owned(), reason: with_causes(&error) };
-    let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(no_answer)?;
-    // Ends with the answer: the sender is dropped below, and hyper then keeps the connection for this request alone.
-    tokio::spawn(connection);
+    // The connection ends with the answer: the sender is dropped below, and hyper then keeps it for this request alone.
+    let mut sender = if url.is_secure() {
+        let unreachable = |source| HttpError::Unreachable { address: url.authority().to_owned(), source };
+        let secured = timeout(CONNECT_TIMEOUT, tls::secure(socket, url.host())).await;
+        let socket = secured.map_err(|_| unreachable(io::ErrorKind::TimedOut.into()))?.map_err(unreachable)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(no_answer)?;
+        tokio::spawn(connection);
+        sender
+    } else {
+        let (sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(no_answer)?;
+        tokio::spawn(connection);
+        sender
+    };
     sender.send_request(request).await.map_err(no_answer)
 }
 
@@ -127,6 +139,13 @@ impl Token {
             .ok_or("expected the token alone: visible ASCII characters without spaces")?;
         header.set_sensitive(true);
         Ok(Self(header))
+    }
+}
+
+impl Token {
+    /// `Bearer` and the token, marked as a secret.
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.0
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -35,11 +34,13 @@ impl Problem {
         // A body that is cut off or endless tells less; the status is there all the same.
         let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
         let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        Self::of(head.status, &head.headers, &body)
+        Self::told(head.status, &head.headers, &body)
     }
 
-    fn of(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Self {
-        Self { status, told: serde_json::from_slice(body).unwrap_or_default(), retry_after: retry_after(headers) }
+    /// A refusal that was read already, perhaps not to its end.
+    pub(crate) fn told(status: StatusCode, headers: &HeaderMap, body: impl AsRef<[u8]>) -> Self {
+        let told = serde_json::from_slice(body.as_ref()).unwrap_or_default();
+        Self { status, told, retry_after: retry_after(headers) }
     }
 }
 
@@ -47,7 +48,7 @@ impl Problem {
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// How long the server asks to wait, where it says so in seconds.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
@@ -83,7 +84,7 @@ mod tests {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(after));
         }
         let status = StatusCode::from_u16(status).expect("a status");
-        let got = Problem::of(status, &headers, &Bytes::from_static(body.as_bytes()));
+        let got = Problem::told(status, &headers, body);
         assert_eq!(got.to_string(), want, "{body}");
     }
 

@@ -1,13 +1,15 @@
-//! Where a request goes: URLs with `http`, split into what a connection and a request need.
+//! Where a request goes: URLs with `http` or `https`, split into what a connection and a request need.
 
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
-/// A URL with the scheme `http` and a host.
+/// A URL with the scheme `http` or `https` and a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HttpUrl {
     uri: Uri,
+    /// With TLS.
+    is_secure: bool,
     /// Host and port as a browser writes them: without the scheme's own port.
     authority: String,
 }
@@ -15,8 +17,6 @@ pub(crate) struct HttpUrl {
 /// Why a text is no such URL. clap shows the text itself beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum UrlError {
-    #[error("https is not supported yet, TLS comes later; expected a URL that begins with http://")]
-    Https,
     #[error("its scheme is {scheme:?}; expected {FORM}")]
     Scheme { scheme: String },
     #[error("it has no scheme; expected {FORM}")]
@@ -31,14 +31,14 @@ const FORM: &str = "a URL such as http://127.0.0.1:3000";
 
 impl HttpUrl {
     /// # Errors
-    /// [`UrlError`] when it is anything else than an absolute `http` URL.
+    /// [`UrlError`] when it is anything else than an absolute `http` or `https` URL.
     pub(crate) fn parse(raw: &str) -> Result<Self, UrlError> {
         let (scheme, _) = raw.split_once("://").ok_or(UrlError::NoScheme)?;
-        match &*scheme.to_ascii_lowercase() {
-            "http" => {}
-            "https" => return Err(UrlError::Https),
+        let is_secure = match &*scheme.to_ascii_lowercase() {
+            "http" => false,
+            "https" => true,
             _ => return Err(UrlError::Scheme { scheme: scheme.to_owned() }),
-        }
+        };
         let form = |reason: String| UrlError::Form { reason };
         let uri: Uri = raw.parse().map_err(|error: http::uri::InvalidUri| form(error.to_string()))?;
         let given = uri.authority().filter(|authority| !authority.host().is_empty());
@@ -48,11 +48,12 @@ impl HttpUrl {
         }
         let port = given.as_str().strip_prefix(given.host()).unwrap_or_default();
         let authority = match (port, given.port_u16()) {
-            ("" | ":", _) | (_, Some(80)) => given.host().to_ascii_lowercase(),
+            ("" | ":", _) => given.host().to_ascii_lowercase(),
+            (_, Some(port)) if port == default_port(is_secure) => given.host().to_ascii_lowercase(),
             (_, Some(port)) => format!("{}:{port}", given.host().to_ascii_lowercase()),
             (_, None) => return Err(form("its port is not a number up to 65535".into())),
         };
-        Ok(Self { uri, authority })
+        Ok(Self { uri, is_secure, authority })
     }
 
     /// Host and port, as the header `Host` says them.
@@ -60,9 +61,15 @@ impl HttpUrl {
         &self.authority
     }
 
+    /// Whether the connection is encrypted.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
     /// As in the `origin` of an event: scheme, host and port.
     pub(crate) fn origin(&self) -> String {
-        format!("http://{}", self.authority)
+        let scheme = if self.is_secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
     }
 
     /// The name or address to connect to.
@@ -73,20 +80,17 @@ impl HttpUrl {
 
     /// The port to connect to.
     pub(crate) fn port(&self) -> u16 {
-        self.uri.port_u16().unwrap_or(80)
-    }
-
-    /// Path and query, as a request asks for them.
-    pub(crate) fn target(&self) -> String {
-        let target = self.uri.path_and_query().map_or("", |target| target.as_str());
-        let slash = if target.starts_with('/') { "" } else { "/" };
-        format!("{slash}{target}")
+        self.uri.port_u16().unwrap_or(default_port(self.is_secure))
     }
 
     /// The target of a path below this URL, for a hub that has a prefix.
     pub(crate) fn below(&self, path: &str) -> String {
         format!("{}{path}", self.uri.path().trim_end_matches('/'))
     }
+}
+
+fn default_port(is_secure: bool) -> u16 {
+    if is_secure { 443 } else { 80 }
 }
 
 /// A text as a part of a path or a query. The slash stays: it separates the segments of a topic in both.
@@ -101,22 +105,22 @@ const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 mod tests {
     use super::*;
 
-    fn check(raw: &str, host: &str, port: u16, authority: &str, target: &str) {
+    fn check(raw: &str, host: &str, port: u16, origin: &str) {
         let url = HttpUrl::parse(raw).unwrap_or_else(|error| panic!("{raw:?}: {error}"));
-        let got = (url.host(), url.port(), url.authority(), &*url.target());
-        assert_eq!(got, (host, port, authority, target), "{raw:?}");
+        assert_eq!((url.host(), url.port(), &*url.origin()), (host, port, origin), "{raw:?}");
     }
 
     #[test]
-    fn a_url_says_where_to_connect_and_what_to_ask_for() {
-        check("http://127.0.0.1:3000", "127.0.0.1", 3000, "127.0.0.1:3000", "/");
-        check("http://hub.example/", "hub.example", 80, "hub.example", "/");
-        check("http://hub.example:80/a?b=c", "hub.example", 80, "hub.example", "/a?b=c");
-        check("HTTP://Hub.Example", "Hub.Example", 80, "hub.example", "/");
-        check("http://[::1]:3000/x", "::1", 3000, "[::1]:3000", "/x");
-        check("http://[::1]", "::1", 80, "[::1]", "/");
-        check("http://localhost:?q", "localhost", 80, "localhost", "/?q");
-        check("http://a/b#c", "a", 80, "a", "/b");
+    fn a_url_says_where_to_connect() {
+        check("http://127.0.0.1:3000", "127.0.0.1", 3000, "http://127.0.0.1:3000");
+        check("http://hub.example/", "hub.example", 80, "http://hub.example");
+        check("http://hub.example:80/a?b=c", "hub.example", 80, "http://hub.example");
+        check("HTTP://Hub.Example", "Hub.Example", 80, "http://hub.example");
+        check("HTTPS://hub.example", "hub.example", 443, "https://hub.example");
+        check("https://hub.example:443", "hub.example", 443, "https://hub.example");
+        check("https://hub.example:80", "hub.example", 80, "https://hub.example:80");
+        check("http://[::1]:3000/x", "::1", 3000, "http://[::1]:3000");
+        check("http://localhost:?q", "localhost", 80, "http://localhost");
     }
 
     #[test]
@@ -125,8 +129,6 @@ mod tests {
             let error = HttpUrl::parse(raw).expect_err(raw).to_string();
             assert!(error.contains(want) && error.contains("expected a URL"), "{raw:?}: {error}");
         };
-        check("https://hub.example", "TLS comes later");
-        check("HTTPS://hub.example", "TLS comes later");
         check("ftp://hub.example", "\"ftp\"");
         check("127.0.0.1:3000", "no scheme");
         check("hub.example", "no scheme");

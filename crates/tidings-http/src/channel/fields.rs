@@ -8,6 +8,7 @@ use tidings_core::IdempotencyKey;
 use tidings_topic::{Selector, SelectorError, Topic};
 use tidings_wire::{EventId, EventType};
 
+use crate::mercure;
 use crate::problem::Fault;
 use crate::query::path_text;
 use crate::time_text::parse_duration;
@@ -34,9 +35,23 @@ pub(super) fn single_topic(in_path: Option<&str>, in_query: Option<&str>) -> Res
                 Fault::new("topic", "the path and the parameter name different topics", "the topic in one place");
             Err(fault.with_value(query))
         }
-        (Some(raw), _) | (None, Some(raw)) => parse_topic(raw),
+        (Some(raw), _) | (None, Some(raw)) => parse_own_topic(raw),
         (None, None) => Ok(Topic::default_topic()),
     }
+}
+
+/// A topic whose events its publishers decide. Those of Mercure's active subscriptions are the hub's.
+pub(super) fn parse_own_topic(raw: &str) -> Result<Topic, Fault> {
+    let topic = parse_topic(raw)?;
+    if raw.contains(mercure::PATH) {
+        let fault = Fault::new(
+            "topic",
+            "the hub alone publishes on Mercure's own topics",
+            format!("none with {}", mercure::PATH),
+        );
+        return Err(fault.with_value(raw));
+    }
+    Ok(topic)
 }
 
 pub(super) fn parse_topic(raw: &str) -> Result<Topic, Fault> {

@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 use tidings_core::Publication;
 use tidings_topic::Topic;
 
-use crate::channel::fields::{RETRY_FORM, TTL_FORM, parse_id, parse_key, parse_published_type, parse_topic, parse_ttl};
+use crate::channel::fields::{
+    RETRY_FORM, TTL_FORM, parse_id, parse_key, parse_own_topic, parse_published_type, parse_ttl,
+};
 use crate::problem::{Fault, cut};
 
 /// The publication that `line` is; without a topic of its own it is of `default_topic`.
@@ -24,7 +26,7 @@ pub(super) fn parse_line(line: &[u8], default_topic: &Topic, data_bytes_max: usi
     if let Some(fault) = object.fault {
         return Err(fault);
     }
-    let topic = object.text(Key::Topic)?.map_or_else(|| Ok(default_topic.clone()), |raw| parse_topic(&raw))?;
+    let topic = object.text(Key::Topic)?.map_or_else(|| Ok(default_topic.clone()), |raw| parse_own_topic(&raw))?;
     let ends_topic = object.flag(Key::End)?;
     Ok(Publication {
         data: object.data(ends_topic, data_bytes_max)?,
@@ -220,7 +222,7 @@ mod tests {
     fn every_key_has_its_place() {
         check(r#"{"data":"x"}"#, |_| {});
         check(r#" { "data" : "x" } "#, |_| {});
-        check(r#"{"topic":"a\/b","data":"x"}"#, |p| p.topic = parse_topic("a/b").expect("a topic"));
+        check(r#"{"topic":"a\/b","data":"x"}"#, |p| p.topic = parse_own_topic("a/b").expect("a topic"));
         check(r#"{"data":"x","type":"price"}"#, |p| p.event_type = parse_published_type("price").ok());
         check(r#"{"data":"x","id":"order-\u0034"}"#, |p| p.id = parse_id("order-4").ok());
         check(r#"{"data":"x","retry":250}"#, |p| p.retry_ms = Some(250));

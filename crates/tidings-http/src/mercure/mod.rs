@@ -28,7 +28,7 @@ use http::request::Parts;
 use tidings_auth::Action;
 
 pub use active::ActiveSubscriptions;
-pub(crate) use place::{is_hub_path, is_mercure_path};
+pub(crate) use place::{PATH, is_hub_path, is_mercure_path};
 
 use crate::auth::{AuthProblem, Endpoint, authenticate};
 use crate::channel::{Prepared, stream};

@@ -8,7 +8,7 @@ use url::Url;
 use crate::config::HttpConfig;
 
 /// The hub's path. Documents and reserved topics begin with it.
-pub(super) const PATH: &str = "/.well-known/mercure";
+pub(crate) const PATH: &str = "/.well-known/mercure";
 /// Below it are the active subscriptions.
 pub(super) const SUBSCRIPTIONS_PATH: &str = "/.well-known/mercure/subscriptions";
 /// What an OAuth client asks to learn what token to bring. (RFC 9728)

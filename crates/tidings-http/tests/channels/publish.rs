@@ -51,6 +51,8 @@ async fn a_private_event_is_not_for_everybody() {
 async fn a_bad_parameter_is_named() {
     let world = World::new();
     for (target, field) in [
+        ("/events//.well-known/mercure/subscriptions/a/b", "topic"),
+        ("/events?topic=https://hub.example/.well-known/mercure", "topic"),
         ("/events/", "topic"),
         ("/events/%FF", "topic"),
         ("/events/a%0Ab", "topic"),

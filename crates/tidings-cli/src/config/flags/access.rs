@@ -106,7 +106,13 @@ pub(crate) struct AccessFlags {
     /// Name of the cookie that brings the token of a plain channel
     ///
     /// Cost: none.
-    #[arg(long, env = "TIDINGS_COOKIE_NAME", value_name = "NAME", default_value = "tidings_token", value_parser = parse_cookie_name)]
+    #[arg(
+        long,
+        env = "TIDINGS_COOKIE_NAME",
+        value_name = "NAME",
+        default_value = "tidings_token",
+        value_parser = parse_cookie_name
+    )]
     pub(crate) cookie_name: String,
 
     /// Origin whose pages may read answers, such as `https://app.example`, or `*` for all; repeat it for more. Pages of this
@@ -144,4 +150,18 @@ fn parse_cookie_name(raw: &str) -> Result<String, String> {
         return Err("expected a cookie's name, letters, digits and _ or -, as in tidings_token".to_owned());
     }
     Ok(raw.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_has_a_name_that_a_browser_sends() {
+        for (raw, want) in
+            [("tidings_token", true), ("__Host-auth", true), ("", false), ("a b", false), ("a=b", false), ("é", false)]
+        {
+            assert_eq!(parse_cookie_name(raw).is_ok(), want, "{raw:?}");
+        }
+    }
 }
