@@ -226,10 +226,11 @@ impl Committer {
         self.shared.trim(group.now);
         topics.sort_unstable();
         topics.dedup();
-        self.shared.tell_listeners(&topics, is_alone);
+        // Publishers first: while they wake up, the shards are told and the next group gathers.
         for Staged { appended, answer, .. } in group.waiting {
             drop(answer.send(Ok(appended)));
         }
+        self.shared.tell_listeners(&topics, is_alone);
     }
 
     fn delete(&mut self, topic: Topic, now: Timestamp) -> Result<bool, EngineError> {
