@@ -1,9 +1,11 @@
 //! Checks tokens: the one place that knows keys and time together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_core::Timestamp;
 
+use crate::checked::CheckedTokens;
 use crate::claims::Rules;
 use crate::error::TokenError;
 use crate::identity::Identity;
@@ -20,6 +22,7 @@ pub struct Authority {
     subscriber: Option<VerifyingKey>,
     key_set: Option<KeySet>,
     rules: Rules,
+    checked: CheckedTokens,
 }
 
 /// What an [`Authority`] is made of.
@@ -95,6 +98,7 @@ impl Authority {
                 leeway: options.leeway,
                 accepts_mercure_0: options.accepts_mercure_0,
             },
+            checked: CheckedTokens::default(),
         })
     }
 
@@ -106,14 +110,22 @@ impl Authority {
     /// Checks `token` for `action` at the time `now`.
     ///
     /// Ready at the first poll, unless the token names a key that a key set by URL does not have yet: then it waits until
-    /// that has been fetched, at most a few seconds.
+    /// that has been fetched, at most a few seconds. A token that one of the two keys has signed is remembered, so that the
+    /// next check of the same costs a look-up.
     ///
     /// # Errors
     /// [`TokenError`] says what is wrong with the token, without any part of its signature.
-    pub async fn verify(&self, token: &str, action: Action, now: Timestamp) -> Result<Identity, TokenError> {
+    pub async fn verify(&self, token: &str, action: Action, now: Timestamp) -> Result<Arc<Identity>, TokenError> {
+        if let Some(identity) = self.checked.find(token, action, now) {
+            return Ok(identity);
+        }
         let jws = Jws::parse(token)?;
-        self.check_signature(&jws, action).await?;
-        self.rules.read(&jws, now)
+        let signer = self.check_signature(&jws, action).await?;
+        let identity = Arc::new(self.rules.read(&jws, now)?);
+        if signer == Signer::OwnKey {
+            self.checked.keep(token, action, &identity);
+        }
+        Ok(identity)
     }
 
     /// Fetches the key set again and again, for ever: at once, then every few minutes, and when a token names an unknown key.
@@ -140,21 +152,22 @@ impl Authority {
         self.key_set.as_ref()
     }
 
-    async fn check_signature(&self, jws: &Jws<'_>, action: Action) -> Result<(), TokenError> {
+    async fn check_signature(&self, jws: &Jws<'_>, action: Action) -> Result<Signer, TokenError> {
         let own = self.key_of(action).map(|key| (key.algorithm(), check(key, jws)));
         let Some(key_set) = &self.key_set else {
-            return own.map_or(Err(TokenError::NoKey { action }), |(_, checked)| checked);
+            let (_, checked) = own.ok_or(TokenError::NoKey { action })?;
+            return checked.map(|()| Signer::OwnKey);
         };
         // A key of our own goes first: no token that it signed makes us fetch anything.
         if let Some((_, Ok(()))) = own {
-            return Ok(());
+            return Ok(Signer::OwnKey);
         }
         let algorithm = jws.algorithm.ok_or_else(|| jws.unknown_algorithm("an algorithm of the key set"))?;
         let from_set = match key_set.look_up(jws.key_id.as_deref(), algorithm) {
-            Lookup::Found(key) => return check(&key, jws),
+            Lookup::Found(key) => return check(&key, jws).map(|()| Signer::KeySet),
             Lookup::Refused(error) => error,
             Lookup::Unknown => match key_set.fetched_for(jws.key_id.as_deref(), algorithm).await {
-                Ok(key) => return check(&key, jws),
+                Ok(key) => return check(&key, jws).map(|()| Signer::KeySet),
                 Err(error) => error,
             },
         };
@@ -171,6 +184,15 @@ impl Authority {
             Action::Subscribe => self.subscriber.as_ref(),
         }
     }
+}
+
+/// Whose key has signed a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signer {
+    /// One that stays as long as the authority.
+    OwnKey,
+    /// One that may be gone with the next fetch.
+    KeySet,
 }
 
 /// The key says how a token is signed. What its header says is compared with that, and never followed.

@@ -126,7 +126,9 @@ impl Rules {
             }
             other => return Err(wrong_type("aud", other, "a string or an array of strings")),
         };
-        let Some(expected) = self.audience.as_deref().filter(|audience| !found.contains(audience)) else { return Ok(()) };
+        let Some(expected) = self.audience.as_deref().filter(|audience| !found.contains(audience)) else {
+            return Ok(());
+        };
         let found = match &*found {
             [] => "nobody".to_owned(),
             [one] => quoted(one),

@@ -27,6 +27,7 @@
 
 mod algorithm;
 mod authority;
+mod checked;
 mod claims;
 mod cover;
 mod error;

@@ -1,7 +1,5 @@
 //! From a request to who sends it: whether it needs a token, where that is, and what it says.
 
-use std::sync::Arc;
-
 use http::Method;
 use http::header::ORIGIN;
 use http::request::Parts;
@@ -49,7 +47,7 @@ pub(crate) async fn authenticate(
     };
     let authority = authority.ok_or(AuthProblem::BadToken(TokenError::NoKey { action }))?;
     let identity = authority.verify(&token, action, state.now()).await.map_err(AuthProblem::BadToken)?;
-    Ok(Caller::holder(Arc::new(identity)))
+    Ok(Caller::holder(identity))
 }
 
 /// The token of a request, if there is one.
