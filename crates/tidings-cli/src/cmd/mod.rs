@@ -127,7 +127,7 @@ mod tests {
             (&["tidings", "serve", "--delivery=fast"], &["fast", "auto", "direct", "body"]),
             (&["tidings", "publish"], &["<TOPIC>"]),
             (&["tidings", "publish", "", "x"], &["<TOPIC>", "expected 1 to 4096 bytes"]),
-            (&["tidings", "publish", "t", "x", "--hub=https://hub.example"], &["--hub", "TLS", "http://"]),
+            (&["tidings", "publish", "t", "x", "--hub=ftp://hub.example"], &["--hub", "ftp", "http://"]),
             (&["tidings", "publish", "t", "x", "--lines"], &["--lines", "[DATA]"]),
             (&["tidings", "publish", "t", "--lines", "--id=7"], &["--lines", "--id"]),
             (&["tidings", "tail"], &["<TOPIC|URL>"]),

@@ -37,6 +37,16 @@ impl Problem {
         Self::told(head.status, &head.headers, &body)
     }
 
+    /// Whether the same may be taken later: 429, 502, 503 and 504.
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(self.status.as_u16(), 429 | 502..=504)
+    }
+
+    /// How long the server asks to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// A refusal that was read already, perhaps not to its end.
     pub(crate) fn told(status: StatusCode, headers: &HeaderMap, body: impl AsRef<[u8]>) -> Self {
         let told = serde_json::from_slice(body.as_ref()).unwrap_or_default();

@@ -7,10 +7,12 @@ mod config;
 mod data;
 mod demo;
 mod publish;
+mod resume;
 mod scripted;
 mod serve;
 mod signalled;
 mod tail;
+mod tail_flags;
 mod usage;
 
 use tidings_e2e::{Finished, Hub, Program, tidings};

@@ -171,7 +171,7 @@ fn it_comes_back_when_the_server_is_busy_and_ends_when_it_says_no() {
     let no = "HTTP/1.1 403 Forbidden\r\nContent-Length: 39\r\n\r\n{\"detail\":\"no\",\"expected\":\"a password\"}";
     let server = Scripted::start([SOON, busy, no]);
     let tail = run(&["tail", &server.url("/")]).expect_code(1);
-    expect_all(&tail.stderr, &["the stream ended; trying again in 0.0 s", "429: too busy; try again in 0 s; trying"]);
+    expect_all(&tail.stderr, &["the stream ended; trying again in", "429: too busy; trying again"]);
     expect_all(&tail.stderr, &["error: the server refused: 403: no; expected a password"]);
 }
 
@@ -180,7 +180,7 @@ fn it_comes_back_when_the_server_fails() {
     let failed = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
     let server = Scripted::start([SOON, failed, "", "HTTP/1.1 204 No Content\r\n\r\n"]);
     let tail = run(&["tail", &server.url("/")]).expect_code(0);
-    expect_all(&tail.stderr, &["503: Service Unavailable; trying again", "gave no answer", "trying again"]);
+    expect_all(&tail.stderr, &["503: Service Unavailable; trying again", "no answer from", "trying again"]);
 }
 
 #[test]
@@ -190,10 +190,12 @@ fn what_is_no_event_stream_ends_it_with_the_reason() {
         let tail = run(&["tail", &server.url("/")]).expect_code(1);
         expect_all(&tail.stderr, &[want]);
     };
-    check("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n", "content type is text/html");
-    check("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "content type is none");
-    check("HTTP/1.1 302 Found\r\nLocation: http://b.example/s\r\nContent-Length: 0\r\n\r\n", "http://b.example/s");
+    let expected = "expected text/event-stream";
+    check("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n", "\"text/html\"; expected");
+    check("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", expected);
+    check("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "302: Found");
     check("HTTP/1.1 206 Partial Content\r\nContent-Length: 0\r\n\r\n", "206");
+    check("HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\n<html>", "the server refused: 404: Not Found");
 }
 
 #[test]

@@ -23,9 +23,12 @@ fn wrong_usage_ends_with_2_and_says_what_is_expected() {
         (&["serve", "--memory", "--listen", "0.0.0.0:0"], &["0.0.0.0:0", "--open", "--publisher-jwt-key"]),
         (&["demo", "--listen", "[::]:0"], &["[::]:0", "--open"]),
         (&["serve", "--memory", "--drain", "soon"], &["soon", "--drain", "15s"]),
-        (&["publish", "t", "x", "--hub", "https://hub.example"], &["TLS comes later"]),
+        (&["publish", "t", "x", "--hub", "ftp://hub.example"], &["ftp", "expected a URL"]),
         (&["tail", "http://a.example", "b"], &["one URL"]),
-        (&["tail", "https://a.example/s"], &["TLS comes later"]),
+        (&["tail", "http://a.example:port/s"], &["cannot be parsed"]),
+        (&["tail", "t", "--keep-going"], &["--exec"]),
+        (&["tail", "t", "--timeout", "soon"], &["soon", "15s"]),
+        (&["tail", "t", "--save", "/no/such/place/id"], &["--save", "/no/such/place"]),
         (&["tail", "t", "--last-event-id", "a\nb"], &["--last-event-id", "control"]),
     ] {
         let finished = run(words).expect_code(2);

@@ -1,283 +1,326 @@
 //! Many events over one connection: lines are sent as they come, and their answers are read at the same time.
+//!
+//! Lines that were sent and not answered are kept. When the connection is lost they are sent again over the next one,
+//! with the keys by which the hub knows what it has already.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{Method, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use memchr::memchr;
 use serde::Deserialize;
 use tidings::Topic;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::EventFlags;
+use super::bar::Bar;
+use super::input::{Input, InputEnd};
+use super::keys::Keys;
 use super::line::LineWriter;
+use super::outage::Outage;
+use super::queue::Queue;
 use crate::cmd::remote::{RemoteFlags, with_advice};
 use crate::exit::Failure;
 use crate::http_client::{self, ChannelBody, HttpError, Problem, with_causes};
-use crate::say::{self, Reader, Results};
+use crate::say::{Reader, Results};
+use crate::units;
 
 /// Publishes each line of stdin; prints an id for each, and errors on stderr.
 ///
 /// # Errors
-/// A [`Failure`] when a line was refused, the hub is not there, or stdin cannot be read to its end.
+/// A [`Failure`] when a line was refused, the hub is not there or gone for too long, or stdin cannot be read to its end.
 pub(super) async fn publish(topic: &Topic, event: &EventFlags, remote: &RemoteFlags) -> Result<(), Failure> {
-    let (chunks, body) = ChannelBody::new();
-    let answering = answer(body, remote);
-    let feeding = feed(tokio::io::stdin(), LineWriter::new(topic, event), event.end, chunks);
-    let mut answering = std::pin::pin!(answering);
-
-    let (fed, answers) = tokio::select! {
-        // The hub said all it has to say, or nobody reads our results: the rest of stdin goes nowhere.
-        answers = &mut answering => (None, answers?),
-        fed = feeding => (Some(fed), answering.await?),
-    };
-    judge(fed, &answers)
+    let keys = Keys::new(event.idempotency_key.as_deref(), Instant::now().into_std());
+    let lines = LineWriter::new(topic, event, keys.name().to_owned());
+    let input = Input { stdin: tokio::io::stdin(), lines, keys, ends_topic: event.end, read: 0, end: None };
+    let answers = Answers { accepted: 0, refused: 0, results: Results::new(), bar: Bar::new() };
+    Batch { input, queue: Queue::default(), answers, outage: Outage::default() }.publish(remote).await
 }
 
-/// What became of stdin.
-#[derive(Debug)]
-struct Fed {
-    /// Lines that were handed over for sending, the end of the topic among them.
-    lines: u64,
-    /// Why not all of stdin was.
-    fault: Option<String>,
+/// A stdin on its way to a hub.
+struct Batch<R> {
+    input: Input<R>,
+    queue: Queue,
+    answers: Answers,
+    outage: Outage,
 }
 
-/// What the hub said of the lines.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Answers {
-    accepted: u64,
-    refused: u64,
-    /// The connection broke, and how.
-    broke: Option<String>,
-    /// Nobody reads what is printed.
-    nobody_reads: bool,
+/// How a connection ended.
+enum Over {
+    /// Everything is answered.
+    Done,
+    /// Nobody reads the ids.
+    NobodyReads,
+    /// It may go on over another one.
+    Lost { why: String, after: Option<Duration> },
 }
 
-/// Sends what stdin says, chunk by chunk, and ends the body with it.
-async fn feed(
-    mut stdin: impl AsyncRead + Unpin,
-    mut lines: LineWriter,
-    ends_topic: bool,
-    chunks: mpsc::Sender<Bytes>,
-) -> Fed {
-    let mut fault = None;
-    loop {
-        lines.input().reserve(READ_BYTES);
-        // `read_buf` may be dropped in the middle: what was read stays with stdin.
-        let chunk = match timeout(IDLE, stdin.read_buf(lines.input())).await {
-            // White space before an object is nothing, and it tells the hub that there is still somebody.
-            Err(_idle) => vec![b' '],
-            Ok(Ok(0)) => break,
-            Ok(Ok(_)) => {
-                let mut chunk = Vec::new();
-                lines.write_whole(&mut chunk);
-                chunk
+impl<R: AsyncRead + Unpin> Batch<R> {
+    async fn publish(mut self, remote: &RemoteFlags) -> Result<(), Failure> {
+        loop {
+            match self.send(remote).await? {
+                Over::NobodyReads => return Ok(()),
+                Over::Done => return self.judge(),
+                Over::Lost { why, after } => {
+                    let answered = self.queue.answered();
+                    if !self.queue.rewind() {
+                        return Err(Failure::running(format!(
+                            "the connection broke after {answered} answers: {why}; what was sent after them may be \
+                             published or not: give --idempotency-key to let every line be sent twice and published once"
+                        )));
+                    }
+                    let wait = self.outage.wait(answered, after).ok_or_else(|| {
+                        Failure::running(format!("gave up after {answered} answers: {why}; all before was published"))
+                    })?;
+                    self.answers.bar.note(format_args!("{why}; trying again in {:.1} s", wait.as_secs_f64()));
+                    sleep(wait).await;
+                }
             }
-            Ok(Err(error)) => {
-                fault = Some(format!("stdin cannot be read: {error}"));
-                break;
-            }
-        };
-        if lines.unfinished_len() > LINE_BYTES_MAX {
-            fault = Some(format!(
-                "line {} is longer than {LINE_BYTES_MAX} bytes; it and all after it were not sent",
-                lines.written() + 1
-            ));
-            break;
-        }
-        if !chunk.is_empty() && chunks.send(chunk.into()).await.is_err() {
-            break; // the connection has ended: the answers tell why
         }
     }
-    let mut ends = 0;
-    if fault.is_none() {
-        let mut rest = Vec::new();
-        lines.write_rest(&mut rest);
-        if ends_topic {
-            lines.write_end(&mut rest);
-            ends = 1;
+
+    /// Sends over one connection what there is to be sent, until it ends.
+    async fn send(&mut self, remote: &RemoteFlags) -> Result<Over, Failure> {
+        let (chunks, body) = ChannelBody::new();
+        let mut chunks = Some(chunks);
+        let target = remote.hub.below("/events");
+        let request = http_client::request(Method::POST, &remote.hub, &target, remote.token.as_ref())
+            .header(CONTENT_TYPE, "application/x-ndjson")
+            .body(body)
+            .expect("the target is a path and the headers are checked");
+        let mut asking = std::pin::pin!(http_client::send(&remote.hub, request));
+        let mut answering: Option<Answering> = None;
+        let mut silent_since = Instant::now();
+        loop {
+            if self.input.end.is_some() && !self.queue.has_unsent() {
+                chunks = None; // the end of the body
+            }
+            tokio::select! {
+                answer = &mut asking, if answering.is_none() => match self.on_head(answer).await? {
+                    Ok(body) => answering = Some(Answering { body, unfinished: BytesMut::new() }),
+                    Err(lost) => return Ok(lost),
+                },
+                line = next_line(&mut answering), if answering.is_some() => {
+                    let over = match line {
+                        Ok(Some(line)) => self.answers.take(&line, &mut self.queue),
+                        Ok(None) => Some(self.on_end()),
+                        Err(why) => Some(Over::Lost { why, after: None }),
+                    };
+                    self.answers.bar.show(self.input.read, self.answers.accepted);
+                    // Not while the next answer is at hand.
+                    let is_idle = over.is_some() || answering.as_ref().is_some_and(Answering::has_no_line);
+                    if is_idle && self.answers.results.flush().await? == Reader::Gone {
+                        return Ok(Over::NobodyReads);
+                    }
+                    if let Some(over) = over {
+                        return Ok(over);
+                    }
+                }
+                // With nothing to say it tells the hub, by white space before an object, that there is still somebody.
+                permit = permit(chunks.as_ref(), self.queue.has_unsent(), silent_since), if chunks.is_some() => {
+                    match permit {
+                        Ok(permit) => drop(permit.send(self.queue.send_or(b" "))),
+                        Err(_) => chunks = None, // the connection has ended: its answer tells why
+                    }
+                    silent_since = Instant::now();
+                }
+                read = self.input.read(), if self.input.end.is_none() && !self.queue.is_full() => {
+                    self.input.take(read, &mut self.queue);
+                }
+            }
         }
-        let _ = chunks.send(rest.into()).await; // as above
     }
-    Fed { lines: lines.written() + ends, fault }
+
+    /// The body of an answer that is one. A refusal ends it, unless it is the hub that comes back.
+    async fn on_head(&self, answer: Result<Response<Incoming>, HttpError>) -> Result<Result<Incoming, Over>, Failure> {
+        let has_begun = self.outage.has_begun || self.queue.answered() > 0;
+        match answer {
+            Ok(response) if response.status() == StatusCode::OK => Ok(Ok(response.into_body())),
+            Ok(refusal) => {
+                let problem = Problem::read(refusal).await;
+                if has_begun && problem.is_temporary() {
+                    return Ok(Err(Over::Lost { why: problem.to_string(), after: problem.retry_after() }));
+                }
+                Err(Failure::running(format!("the hub refused: {problem}{}", self.so_far())))
+            }
+            Err(error) if has_begun => Ok(Err(Over::Lost { why: error.to_string(), after: None })),
+            Err(error) => Err(Failure::running(with_advice(&error))),
+        }
+    }
+
+    fn on_end(&self) -> Over {
+        if self.input.end.is_some() && self.queue.is_empty() {
+            return Over::Done;
+        }
+        Over::Lost { why: "the hub ended the connection".to_owned(), after: None }
+    }
+
+    fn judge(&self) -> Result<(), Failure> {
+        let Answers { accepted, refused, .. } = self.answers;
+        if let Some(InputEnd::Fault(fault)) = &self.input.end {
+            return Err(Failure::running(format!("{fault}{}", self.so_far())));
+        }
+        if refused == 0 {
+            return Ok(());
+        }
+        let (lines, were) = (accepted + refused, if refused == 1 { "was" } else { "were" });
+        Err(Failure::running(format!("{refused} of {lines} lines {were} not published")))
+    }
+
+    fn so_far(&self) -> String {
+        if self.queue.answered() == 0 {
+            return String::new();
+        }
+        format!("; {} published before", units::some(self.answers.accepted, "line"))
+    }
 }
 
-/// How much of stdin is read at once.
-const READ_BYTES: usize = 64 * 1024;
-/// Most bytes of one line: what one event may have.
-const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A place for a chunk: for what is to be sent at once, else after a while of silence.
+async fn permit(
+    chunks: Option<&mpsc::Sender<Bytes>>,
+    has_unsent: bool,
+    silent_since: Instant,
+) -> Result<mpsc::OwnedPermit<Bytes>, mpsc::error::SendError<()>> {
+    let chunks = chunks.ok_or(mpsc::error::SendError(()))?;
+    if !has_unsent {
+        tokio::select! {
+            () = sleep_until(silent_since + IDLE) => {}
+            () = chunks.closed() => return Err(mpsc::error::SendError(())),
+        }
+    }
+    chunks.clone().reserve_owned().await
+}
+
 /// How long stdin may be silent before the hub is told that somebody is there: a third of the time it waits for a body.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Sends the request and reads the answers to their end.
-async fn answer(body: ChannelBody, remote: &RemoteFlags) -> Result<Answers, Failure> {
-    let target = remote.hub.below("/events");
-    let request = http_client::request(Method::POST, &remote.hub, &target, remote.token.as_ref())
-        .header(CONTENT_TYPE, "application/x-ndjson")
-        .body(body)
-        .expect("the target is a path and the headers are checked");
-    let response = match http_client::send(&remote.hub, request).await {
-        Ok(response) if response.status() == StatusCode::OK => response,
-        Ok(refusal) => {
-            let problem = Problem::read(refusal).await;
-            return Err(Failure::running(format!("the hub refused: {problem}")));
-        }
-        Err(error @ (HttpError::Unreachable { .. } | HttpError::NoAnswer { .. })) => {
-            return Err(Failure::running(with_advice(&error)));
-        }
-    };
+/// An answer while it comes.
+struct Answering {
+    body: Incoming,
+    unfinished: BytesMut,
+}
 
-    let mut body = response.into_body();
-    let mut answers = Answers::default();
-    let mut results = Results::new();
-    let mut unfinished = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        match frame.map(hyper::body::Frame::into_data) {
-            Ok(Ok(data)) => unfinished.extend_from_slice(&data),
-            Ok(Err(_trailers)) => {}
-            Err(error) => {
-                answers.broke = Some(with_causes(&error));
-                break;
-            }
-        }
-        while let Some(end) = memchr(b'\n', &unfinished) {
-            answers.take(&unfinished.split_to(end + 1), &mut results);
+impl Answering {
+    fn has_no_line(&self) -> bool {
+        memchr(b'\n', &self.unfinished).is_none()
+    }
+}
+
+/// The next line of the answer; `None` at its end. May be dropped in the middle.
+async fn next_line(answering: &mut Option<Answering>) -> Result<Option<Bytes>, String> {
+    let Some(Answering { body, unfinished }) = answering else { return std::future::pending().await };
+    loop {
+        if let Some(end) = memchr(b'\n', unfinished) {
+            return Ok(Some(unfinished.split_to(end + 1).freeze()));
         }
         if unfinished.len() > ANSWER_BYTES_MAX {
-            answers.broke = Some("a line of the answer has no end".to_owned());
-            break;
+            return Err("a line of the answer has no end".to_owned());
         }
-        if results.flush().await? == Reader::Gone {
-            answers.nobody_reads = true;
-            break;
+        match body.frame().await.map(|frame| frame.map(hyper::body::Frame::into_data)) {
+            None => return Ok(None),
+            Some(Ok(Ok(data))) => unfinished.extend_from_slice(&data),
+            Some(Ok(Err(_trailers))) => {}
+            Some(Err(error)) => return Err(format!("the connection broke: {}", with_causes(&error))),
         }
     }
-    Ok(answers)
 }
 
 /// More than any answer to one line has.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// What the hub said of the lines.
+struct Answers {
+    accepted: u64,
+    refused: u64,
+    results: Results,
+    bar: Bar,
+}
+
 /// One line of the answer.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Answer {
-    Accepted { id: String },
-    Refused { error: String, line: u64 },
+    Accepted {
+        id: String,
+    },
+    Refused {
+        error: String,
+        #[serde(default)]
+        field: String,
+    },
 }
 
 impl Answers {
     /// Takes one line of the answer. An id goes to the results, an error to stderr.
-    fn take(&mut self, line: &[u8], results: &mut Results) {
-        match serde_json::from_slice(line) {
+    fn take(&mut self, line: &[u8], queue: &mut Queue) -> Option<Over> {
+        let answer = serde_json::from_slice(line);
+        if let Ok(Answer::Refused { error, field }) = &answer
+            && field == "body"
+        {
+            return Some(Over::Lost { why: error.clone(), after: None }); // no answer to a line, but the end of them
+        }
+        let Some(number) = queue.answer() else {
+            return Some(Over::Lost { why: "the hub answers more than it was asked".to_owned(), after: None });
+        };
+        match answer {
             Ok(Answer::Accepted { id }) => {
                 self.accepted += 1;
-                results.add(&id);
+                self.results.add(&id);
             }
-            Ok(Answer::Refused { error, line }) => {
+            Ok(Answer::Refused { error, .. }) => {
                 self.refused += 1;
-                say::note(format_args!("line {line}: {error}"));
+                self.bar.note(format_args!("line {number}: {error}"));
             }
             Err(_) => {
                 self.refused += 1;
                 let text = String::from_utf8_lossy(line);
-                say::note(format_args!("an answer that is none: {}", text.trim_end().escape_debug()));
+                self.bar
+                    .note(format_args!("line {number}: an answer that is none: {}", text.trim_end().escape_debug()));
             }
         }
-    }
-}
-
-fn judge(fed: Option<Fed>, answers: &Answers) -> Result<(), Failure> {
-    let answered = answers.accepted + answers.refused;
-    if answers.nobody_reads {
-        return Ok(());
-    }
-    if let Some(broke) = &answers.broke {
-        return Err(Failure::running(format!(
-            "the connection broke after {answered} answers: {broke}; what was sent after them may be published or not"
-        )));
-    }
-    let Some(Fed { lines, fault }) = fed else {
-        return Err(Failure::running(format!(
-            "the hub ended the connection after {answered} answers, before stdin ended"
-        )));
-    };
-    if let Some(fault) = fault {
-        return Err(Failure::running(fault));
-    }
-    if answered < lines {
-        return Err(Failure::running(format!(
-            "the hub answered {answered} of {lines} lines; the others may be published or not"
-        )));
-    }
-    match answers.refused {
-        0 => Ok(()),
-        1 => Err(Failure::running(format!("1 of {lines} lines was not published"))),
-        refused => Err(Failure::running(format!("{refused} of {lines} lines were not published"))),
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncWriteExt, duplex};
-
     use super::*;
 
-    fn check(fed: Option<(u64, Option<&str>)>, accepted: u64, refused: u64, want: Option<&str>) {
-        let fed = fed.map(|(lines, fault)| Fed { lines, fault: fault.map(str::to_owned) });
-        let answers = Answers { accepted, refused, ..Answers::default() };
-        let got = judge(fed, &answers).err().map(|failure| failure.to_string());
-        match (&got, want) {
-            (None, None) => {}
-            (Some(got), Some(want)) if got.contains(want) => {}
-            _ => panic!("{answers:?}: {got:?}, expected {want:?}"),
-        }
+    fn answers() -> Answers {
+        Answers { accepted: 0, refused: 0, results: Results::new(), bar: Bar::new() }
     }
 
-    #[test]
-    fn all_is_well_only_when_every_line_was_taken() {
-        check(Some((0, None)), 0, 0, None);
-        check(Some((3, None)), 3, 0, None);
-        check(Some((3, None)), 2, 1, Some("1 of 3 lines was not"));
-        check(Some((3, None)), 1, 2, Some("2 of 3 lines were not"));
-        check(Some((3, None)), 2, 0, Some("answered 2 of 3"));
-        check(Some((3, Some("stdin cannot be read"))), 3, 0, Some("stdin cannot"));
-        check(None, 2, 0, Some("before stdin ended"));
-    }
-
-    /// Chunks go out as lines come in, and a space while none comes; the clock is the test's.
+    /// The clock is the test's.
     #[tokio::test(start_paused = true)]
     async fn a_silent_input_is_told_from_a_dead_one() {
-        let (mut typist, stdin) = duplex(1024);
         let (chunks, mut body) = mpsc::channel(2);
-        let event = EventFlags { end: true, ..EventFlags::default() };
-        let lines = LineWriter::new(&Topic::default_topic(), &event);
-        let feeding = tokio::spawn(feed(stdin, lines, true, chunks));
-        let mut next = async || String::from_utf8_lossy(&body.recv().await.unwrap_or_default()).into_owned();
-
-        typist.write_all(b"one\ntw").await.expect("there is room");
-        assert_eq!(next().await, "{\"topic\":\"default\",\"data\":\"one\"}\n");
-        assert_eq!((&*next().await, &*next().await), (" ", " "));
-        typist.write_all(b"o\nthree").await.expect("there is room");
-        assert_eq!(next().await, "{\"topic\":\"default\",\"data\":\"two\"}\n");
-        drop(typist);
-        let want = "{\"topic\":\"default\",\"data\":\"three\"}\n{\"topic\":\"default\",\"end\":true}\n";
-        assert_eq!((&*next().await, &*next().await), (want, ""));
-        let fed = feeding.await.expect("it does not panic");
-        assert_eq!((fed.lines, fed.fault), (4, None));
+        let begin = Instant::now();
+        let place = permit(Some(&chunks), false, begin).await.expect("the body is there");
+        assert_eq!(begin.elapsed().as_secs(), IDLE.as_secs());
+        drop(place.send(Queue::default().send_or(b" ")));
+        assert_eq!(body.recv().await.as_deref(), Some(&b" "[..]));
+        drop(body);
+        assert!(permit(Some(&chunks), false, begin).await.is_err());
     }
 
-    #[test]
-    fn an_answer_is_an_id_or_an_error_with_its_line() {
-        let (mut answers, mut results) = (Answers::default(), Results::new());
-        answers.take(b"{\"id\":\"a-1\"}\n", &mut results);
-        answers.take(b"{\"error\":\"too long\",\"line\":2,\"field\":\"data\"}\n", &mut results);
-        answers.take(b"<html>\n", &mut results);
-        assert_eq!((answers.accepted, answers.refused), (1, 2));
+    #[tokio::test]
+    async fn an_answer_is_an_id_or_an_error_for_the_next_line() {
+        let (mut answers, mut queue) = (answers(), Queue::default());
+        (0..3).for_each(|_| queue.push(b"{}\n".to_vec(), true));
+        queue.send();
+        let lines = ["{\"id\":\"a-1\"}\n", "{\"error\":\"too long\",\"line\":2,\"field\":\"data\"}\n", "<html>\n"];
+        assert!(lines.iter().all(|line| answers.take(line.as_bytes(), &mut queue).is_none()));
+        assert_eq!((answers.accepted, answers.refused, queue.is_empty()), (1, 2, true));
+        assert!(answers.take(b"{\"id\":\"a-2\"}\n", &mut queue).is_some(), "nothing was asked");
+        queue.push(b"{}\n".to_vec(), true);
+        queue.send();
+        let over = answers.take(b"{\"error\":\"the body broke off\",\"line\":4,\"field\":\"body\"}\n", &mut queue);
+        assert!(matches!(over, Some(Over::Lost { .. })));
+        assert!(!queue.is_empty(), "it was not an answer to the line");
     }
 }

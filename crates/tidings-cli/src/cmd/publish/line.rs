@@ -1,5 +1,7 @@
 //! Lines of text to lines of NDJSON, one publication each. Reads nothing and sends nothing: see `batch`.
 
+use std::fmt::Display;
+
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 use serde::Serialize;
@@ -13,7 +15,7 @@ pub(super) struct LineWriter {
     /// All that is the same for every line: an object without its end.
     beginning: Vec<u8>,
     /// The idempotency key, to which each line adds its number.
-    key: Option<String>,
+    key: String,
     /// Lines written so far.
     written: u64,
     /// What has come without a line end yet.
@@ -37,7 +39,8 @@ struct Common<'a> {
 }
 
 impl LineWriter {
-    pub(super) fn new(topic: &Topic, event: &EventFlags) -> Self {
+    /// `key` is the beginning of every line's key.
+    pub(super) fn new(topic: &Topic, event: &EventFlags, key: String) -> Self {
         let common = Common {
             topic: topic.as_str(),
             r#type: event.event_type.as_ref().map(EventType::as_str),
@@ -47,7 +50,7 @@ impl LineWriter {
         };
         let mut beginning = serde_json::to_vec(&common).expect("texts and numbers are always JSON");
         beginning.pop();
-        Self { beginning, key: event.idempotency_key.clone(), written: 0, unfinished: BytesMut::new(), searched: 0 }
+        Self { beginning, key, written: 0, unfinished: BytesMut::new(), searched: 0 }
     }
 
     /// Where the next bytes of the input go.
@@ -65,43 +68,55 @@ impl LineWriter {
         self.written
     }
 
-    /// Writes the lines that are whole.
-    pub(super) fn write_whole(&mut self, out: &mut Vec<u8>) {
-        while let Some(found) = memchr(b'\n', &self.unfinished[self.searched..]) {
-            let line = self.unfinished.split_to(self.searched + found);
-            self.unfinished.advance(1);
-            self.searched = 0;
-            self.write(line.strip_suffix(b"\r").unwrap_or(&line), out);
-        }
-        self.searched = self.unfinished.len();
+    /// Whether [`next_whole`](Self::next_whole) has something to give.
+    pub(super) fn has_whole(&mut self) -> bool {
+        let found = memchr(b'\n', &self.unfinished[self.searched..]);
+        // Not searched again by the one who takes it.
+        self.searched += found.unwrap_or(self.unfinished.len() - self.searched);
+        found.is_some()
+    }
+
+    /// Writes the next line, if it is whole.
+    pub(super) fn next_whole(&mut self, has_key: bool) -> Option<Vec<u8>> {
+        let Some(found) = memchr(b'\n', &self.unfinished[self.searched..]) else {
+            self.searched = self.unfinished.len();
+            return None;
+        };
+        let line = self.unfinished.split_to(self.searched + found);
+        self.unfinished.advance(1);
+        self.searched = 0;
+        Some(self.write(line.strip_suffix(b"\r").unwrap_or(&line), has_key))
     }
 
     /// Writes the last line, if it had no end.
-    pub(super) fn write_rest(&mut self, out: &mut Vec<u8>) {
-        self.write_whole(out);
+    pub(super) fn rest(&mut self, has_key: bool) -> Option<Vec<u8>> {
         let rest = self.unfinished.split();
         self.searched = 0;
-        if !rest.is_empty() {
-            self.write(&rest, out);
-        }
+        (!rest.is_empty()).then(|| self.write(&rest, has_key))
     }
 
     /// Writes the end of the topic, which carries no data.
-    pub(super) fn write_end(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.beginning);
-        out.extend_from_slice(b",\"end\":true}\n");
+    pub(super) fn end(&self, has_key: bool) -> Vec<u8> {
+        let mut out = self.beginning.clone();
+        out.extend_from_slice(b",\"end\":true");
+        self.finish(out, has_key.then_some(&"end"))
     }
 
-    fn write(&mut self, data: &[u8], out: &mut Vec<u8>) {
+    fn write(&mut self, data: &[u8], has_key: bool) -> Vec<u8> {
         self.written += 1;
-        out.extend_from_slice(&self.beginning);
+        let mut out = self.beginning.clone();
         out.extend_from_slice(b",\"data\":");
-        write_string(data, out);
-        if let Some(key) = &self.key {
+        write_string(data, &mut out);
+        self.finish(out, has_key.then_some(&self.written))
+    }
+
+    fn finish(&self, mut out: Vec<u8>, name: Option<&impl Display>) -> Vec<u8> {
+        if let Some(name) = name {
             out.extend_from_slice(b",\"key\":");
-            write_string(format!("{key}-{}", self.written).as_bytes(), out);
+            write_string(format!("{}-{name}", self.key).as_bytes(), &mut out);
         }
         out.extend_from_slice(b"}\n");
+        out
     }
 }
 
@@ -125,13 +140,15 @@ mod tests {
     /// The data of each line that is written, however the input is cut.
     fn check(input: &[u8], want: &[&str]) {
         for piece_len in 1..=input.len().max(1) {
-            let mut writer = LineWriter::new(&Topic::default_topic(), &EventFlags::default());
+            let mut writer = LineWriter::new(&Topic::default_topic(), &EventFlags::default(), String::new());
             let mut out = Vec::new();
             for piece in input.chunks(piece_len) {
                 writer.input().extend_from_slice(piece);
-                writer.write_whole(&mut out);
+                while let Some(line) = writer.next_whole(false) {
+                    out.extend(line);
+                }
             }
-            writer.write_rest(&mut out);
+            out.extend(writer.rest(false).unwrap_or_default());
             let lines = String::from_utf8(out).expect("UTF-8 in, UTF-8 out");
             let got: Vec<String> = lines
                 .lines()
@@ -157,13 +174,16 @@ mod tests {
         check(b"a\rb\n", &["a\rb"]);
     }
 
-    fn written(event: &EventFlags, lines: &[u8]) -> Vec<u8> {
-        let mut writer = LineWriter::new(&Topic::parse("a/\"b\"").expect("a topic"), event);
-        let mut out = Vec::new();
+    fn written(event: &EventFlags, has_key: bool, lines: &[u8]) -> Vec<u8> {
+        let mut writer = LineWriter::new(&Topic::parse("a/\"b\"").expect("a topic"), event, "k".to_owned());
         writer.input().extend_from_slice(lines);
-        writer.write_rest(&mut out);
+        let mut out = Vec::new();
+        while let Some(line) = writer.next_whole(has_key) {
+            out.extend(line);
+        }
+        out.extend(writer.rest(has_key).unwrap_or_default());
         if event.end {
-            writer.write_end(&mut out);
+            out.extend(writer.end(has_key));
         }
         out
     }
@@ -176,19 +196,18 @@ mod tests {
             ttl: Some(Duration::from_secs(1)),
             private: true,
             end: true,
-            idempotency_key: Some("k".to_owned()),
             ..EventFlags::default()
         };
         let beginning = r#"{"topic":"a/\"b\"","type":"price","retry":250,"ttl":"1000ms","private":true"#;
         let want = format!(
-            "{beginning},\"data\":\"x\",\"key\":\"k-1\"}}\n{beginning},\"data\":\"y\",\"key\":\"k-2\"}}\n{beginning},\"end\":true}}\n"
+            "{beginning},\"data\":\"x\",\"key\":\"k-1\"}}\n{beginning},\"data\":\"y\",\"key\":\"k-2\"}}\n{beginning},\"end\":true,\"key\":\"k-end\"}}\n"
         );
-        assert_eq!(String::from_utf8(written(&event, b"x\ny")), Ok(want));
+        assert_eq!(String::from_utf8(written(&event, true, b"x\ny")), Ok(want));
     }
 
     #[test]
     fn what_is_no_text_is_left_for_the_hub_to_refuse() {
-        let got = written(&EventFlags::default(), b"a\xff\"b\n");
+        let got = written(&EventFlags::default(), false, b"a\xff\"b\n");
         assert_eq!(got, b"{\"topic\":\"a/\\\"b\\\"\",\"data\":\"a\xff\\\"b\"}\n");
     }
 }

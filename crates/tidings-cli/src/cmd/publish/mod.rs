@@ -1,9 +1,16 @@
 //! `tidings publish`: one event, or one for each line of stdin.
 //!
-//! Here is one event. Many lines over one connection are in `batch`, and how they are written in `line`.
+//! Here is one event. Many lines are in `batch`: `input` is where they come from, `line` how they are written, `queue` which
+//! of them are not answered yet, `keys` which of them may be sent twice, `outage` how long a hub may be gone, `bar` what is
+//! shown meanwhile.
 
+mod bar;
 mod batch;
+mod input;
+mod keys;
 mod line;
+mod outage;
+mod queue;
 
 use std::io::{self, IsTerminal, Read};
 use std::time::Duration;
@@ -74,7 +81,7 @@ struct EventFlags {
     end: bool,
 
     /// With the same key again the hub publishes nothing and answers the first id. With --lines each line has the key
-    /// KEY-1, KEY-2, and so on
+    /// KEY-1, KEY-2, and so on; without it they have keys of this run's own
     #[arg(long, value_name = "KEY", value_parser = parse_key)]
     idempotency_key: Option<String>,
 }
@@ -213,7 +220,7 @@ Examples:
   tidings publish builds/7 --end            closes the topic
   tidings publish invoices paid --idempotency-key invoice-2041-paid
 
-With --lines an id is printed for each line, in order, and one for --end; a line that the hub refuses is told on stderr \
+With --lines a connection that is lost is made again, and nothing is published twice. An id is printed for each line, in order, and one for --end; a line that the hub refuses is told on stderr \
 with its number, and the exit code is then 1.
 TIDINGS_HUB and TIDINGS_TOKEN stand for --hub and --token.";
 

@@ -16,6 +16,7 @@ use super::source::with_causes;
 use crate::exit::Failure;
 use crate::http_client::Problem;
 use crate::say::{self, Reader};
+use crate::signals::StopSignals;
 
 /// Follows one source.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Follower {
     pub(super) save: Option<SaveFile>,
     pub(super) runner: Option<Runner>,
     pub(super) until: Until,
+    /// The last command failed and was passed over.
+    pub(super) has_failed: bool,
 }
 
 /// Whether to go on.
@@ -62,7 +65,8 @@ impl Follower {
             };
             let Some(next) = next else { return Ok(()) };
             let Taken { wish, is_done } = self.take(next).await?;
-            if wish == Wish::Enough || self.save.is_some() {
+            let must_be_seen = wish == Wish::Enough || self.save.is_some();
+            if must_be_seen && self.shower.holds_anything() {
                 tokio::select! {
                     biased;
                     stop = self.until.stopped() => return self.stop(stop).await,
@@ -92,7 +96,7 @@ impl Follower {
             }
             other => {
                 self.shower.show_other(&other);
-                return Ok(Taken { wish: Wish::More, is_done: matches!(other, Raw::Id(_)) });
+                return Ok(Taken { wish: Wish::More, is_done: matches!(other, Raw::Id(_)) && !self.has_failed });
             }
         };
         match event.frame() {
@@ -104,7 +108,7 @@ impl Follower {
         self.shower.show_frame(&event);
         // The hub would answer 204 from now on.
         let wish = if event.frame() == Frame::End { Wish::Enough } else { Wish::More };
-        Ok(Taken { wish, is_done: true })
+        Ok(Taken { wish, is_done: !self.has_failed })
     }
 
     async fn take_event(&mut self, event: &Event) -> Result<Taken, Failure> {
@@ -119,6 +123,7 @@ impl Follower {
                 // The command may be half done: one signal waits for it, two do not.
                 () = self.until.signalled_twice() => return Err(Failure::running("ended before its command did")),
             };
+            self.has_failed = ran.is_err();
             if let Err(failed) = ran {
                 let failed = format!("{failed}, for the event with the id {}", visible(&event.last_event_id));
                 if !runner.keeps_going {
@@ -177,7 +182,9 @@ async fn next(events: &mut EventSource, shower: &mut Shower) -> Result<Option<Ne
 /// What ends it from outside, and after how many events.
 #[derive(Debug)]
 pub(super) struct Until {
-    signals: crate::signals::StopSignals,
+    signals: StopSignals,
+    /// A signal came while a command was running.
+    is_signalled: bool,
     timeout: Option<(Duration, Pin<Box<Sleep>>)>,
     wanted: Option<usize>,
     came: usize,
@@ -185,13 +192,9 @@ pub(super) struct Until {
 
 impl Until {
     /// A timeout counts from now.
-    pub(super) fn new(
-        signals: crate::signals::StopSignals,
-        timeout: Option<Duration>,
-        wanted: Option<usize>,
-    ) -> Self {
+    pub(super) fn new(signals: StopSignals, timeout: Option<Duration>, wanted: Option<usize>) -> Self {
         let timeout = timeout.map(|after| (after, Box::pin(sleep(after))));
-        Self { signals, timeout, wanted, came: 0 }
+        Self { signals, is_signalled: false, timeout, wanted, came: 0 }
     }
 
     fn count(&mut self) -> Wish {
@@ -200,6 +203,9 @@ impl Until {
     }
 
     async fn stopped(&mut self) -> Stop {
+        if self.is_signalled {
+            return Stop::Signal;
+        }
         match &mut self.timeout {
             None => {
                 self.signals.next().await;
@@ -213,7 +219,10 @@ impl Until {
     }
 
     async fn signalled_twice(&mut self) {
-        self.signals.next().await;
+        if !self.is_signalled {
+            self.signals.next().await;
+            self.is_signalled = true;
+        }
         say::note("waiting for the command to end; the next signal does not");
         self.signals.next().await;
     }

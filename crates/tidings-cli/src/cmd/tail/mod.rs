@@ -127,7 +127,9 @@ impl Tail {
             (_, false) => Form::for_people(),
         };
         let until = Until::new(StopSignals::listen()?, end.timeout, end.count);
-        Follower { events, shower: Shower::new(form, output.raw), save, runner, until }.follow().await
+        Follower { events, shower: Shower::new(form, output.raw), save, runner, until, has_failed: false }
+            .follow()
+            .await
     }
 }
 
