@@ -26,7 +26,7 @@ Options of crash:
 
 Options of bench:
   --rounds N        how often all is measured; medians are shown (default: 3)
-  --only A,B        only these servers: tidings, tidings-sync, tidings-unbudgeted, batch, limit, durable-streams, axum, nchan
+  --only A,B        only these servers: tidings, tidings-sync, tidings-keys, tidings-unbudgeted, batch, limit, durable-streams, axum, nchan
   --scenarios A,B   only these loads: fan1k, sat1k, lat1k, lat10k, many, idle, growth, topics100k, mixed, storm
   --render          measure nothing: write the page and the chart anew from bench/results.json
 With --only or --scenarios the table is printed and no committed file is written.";

@@ -58,6 +58,8 @@ pub struct SubscribePlan {
     pub each: Option<Template>,
     /// More headers, as `Name: value`. Default: none but `Accept` and `Host`.
     pub headers: Vec<Template>,
+    /// One header more for each subscriber, taken in turns: a token of its own. Default: none.
+    pub own_headers: Vec<String>,
 }
 
 /// How events are published.
@@ -152,7 +154,12 @@ impl Plan {
         let template = |raw: &str| raw.parse().expect("a template of ours");
         Self {
             server,
-            subscribe: SubscribePlan { path: template("/events/t{t}"), each: None, headers: Vec::new() },
+            subscribe: SubscribePlan {
+                path: template("/events/t{t}"),
+                each: None,
+                headers: Vec::new(),
+                own_headers: Vec::new(),
+            },
             publish: PublishPlan {
                 server: None,
                 method: "POST".to_owned(),
@@ -371,6 +378,7 @@ mod tests {
             path: template(path),
             each: None,
             headers: headers.iter().map(|raw| template(raw)).collect(),
+            own_headers: Vec::new(),
         };
         let publish = |method: &str, body: &str| PublishPlan {
             method: method.to_owned(),

@@ -423,6 +423,10 @@ fn request(plan: &Plan, layout: &Layout, connection: &Connection) -> Vec<u8> {
         header.render(places, &mut request);
         request.extend_from_slice(b"\r\n");
     }
+    if let Some(own) = connection.number.checked_rem(plan.subscribe.own_headers.len()) {
+        request.extend_from_slice(plan.subscribe.own_headers[own].as_bytes());
+        request.extend_from_slice(b"\r\n");
+    }
     if let (Mode::Storm(storm), id @ [_, ..]) = (&plan.mode, connection.last_event_id().as_bytes()) {
         for part in [storm.resume_header.as_bytes(), b": ", id, b"\r\n"] {
             request.extend_from_slice(part);
@@ -487,13 +491,14 @@ mod tests {
             path: template("/events?"),
             each: Some(template("topic=t{t}&")),
             headers: vec![template("X-Reader: {i}")],
+            own_headers: ["zero", "one", "two"].map(|own| format!("X-Own: {own}")).into(),
         };
         let layout = Layout::of(&plan);
         let mut connection = Connection::new(3, Role::Client, &layout, false);
         let check = |connection: &Connection, last: &str| {
             let want = format!(
                 "GET /events?topic=t1&topic=t3& HTTP/1.1\r\nHost: 127.0.0.1:1\r\nAccept: text/event-stream\r\n\
-                 X-Reader: 3\r\n{last}\r\n"
+                 X-Reader: 3\r\nX-Own: zero\r\n{last}\r\n"
             );
             assert_eq!(String::from_utf8_lossy(&request(&plan, &layout, connection)), want);
         };

@@ -72,7 +72,9 @@ fn read(hub: &Hub, header: &str, first: u32) -> u32 {
         let taken = bytes.len();
         stream.consume(taken);
         while let Some(item) = decoder.poll() {
-            let Item::Event(event) = item.expect("the hub's events are far below the decoder's limit") else { continue };
+            let Item::Event(event) = item.expect("the hub's events are far below the decoder's limit") else {
+                continue;
+            };
             assert_eq!((&*event.last_event_id, &*event.data), (&*next.to_string(), &*format!("book {next}")));
             if next == EVENTS {
                 return next - first + 1;

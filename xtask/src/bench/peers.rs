@@ -18,6 +18,8 @@ pub(super) enum Peer {
     Tidings,
     /// This hub with its history on disk, each publish synced.
     TidingsSync,
+    /// This hub with its history in memory, closed to all but holders of tokens.
+    TidingsKeys,
     /// This hub in memory, replaying without a budget.
     TidingsUnbudgeted,
     /// The bare loop that batches.
@@ -62,10 +64,14 @@ impl Programs {
     }
 }
 
+/// What tokens of a load are signed with.
+const SECRET: &str = "a secret for measuring alone, on loopback";
+
 impl Peer {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Tidings,
         Self::TidingsSync,
+        Self::TidingsKeys,
         Self::TidingsUnbudgeted,
         Self::Batch,
         Self::Limit,
@@ -79,6 +85,7 @@ impl Peer {
         match self {
             Self::Tidings => "tidings",
             Self::TidingsSync => "tidings-sync",
+            Self::TidingsKeys => "tidings-keys",
             Self::TidingsUnbudgeted => "tidings-unbudgeted",
             Self::Batch => "batch",
             Self::Limit => "limit",
@@ -101,6 +108,9 @@ impl Peer {
             Self::TidingsSync => {
                 let data = empty_folder(programs, "tidings-data")?;
                 hub(programs, &["--data", &data.to_string_lossy()])
+            }
+            Self::TidingsKeys => {
+                hub(programs, &["--memory", "--publisher-jwt-key", SECRET, "--subscriber-jwt-key", SECRET])
             }
             Self::TidingsUnbudgeted => example("hub_without_budget"),
             Self::Batch => example("batch"),
@@ -139,6 +149,7 @@ impl Peer {
         match self {
             // What `tidings bench` does by itself; the loops take any path.
             Self::Tidings | Self::TidingsSync | Self::TidingsUnbudgeted | Self::Batch | Self::Limit | Self::Disk => &[],
+            Self::TidingsKeys => &["--token-key", SECRET],
             Self::Axum | Self::Nchan => &["--subscribe", "/sub/t{t}", "--publish", "/pub/t{t}"],
             Self::DurableStreams => &[
                 "--subscribe",

@@ -56,6 +56,16 @@ const CONNECT: Figure =
 
 const REAL: &[Peer] =
     &[Peer::Tidings, Peer::TidingsSync, Peer::Batch, Peer::Limit, Peer::DurableStreams, Peer::Axum, Peer::Nchan];
+const REAL_AND_KEYS: &[Peer] = &[
+    Peer::Tidings,
+    Peer::TidingsSync,
+    Peer::TidingsKeys,
+    Peer::Batch,
+    Peer::Limit,
+    Peer::DurableStreams,
+    Peer::Axum,
+    Peer::Nchan,
+];
 const WITH_TOPICS: &[Peer] = &[Peer::Tidings, Peer::TidingsSync, Peer::DurableStreams, Peer::Axum, Peer::Nchan];
 const OURS: &[Peer] = &[Peer::Tidings];
 const OURS_AND_DISK: &[Peer] = &[Peer::Tidings, Peer::TidingsSync];
@@ -143,7 +153,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "idle",
         flags: &["--subscribers", "10000", "--idle"],
         topics: 1,
-        peers: REAL,
+        peers: REAL_AND_KEYS,
         figures: &[MEMORY, CONNECT, figure("idle_cpu_percent", "/idle/cpu_percent", None)],
     },
     Scenario {
@@ -183,9 +193,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     mixed!("mixed", 10_000, "1000", "10000", "50", "/events?topic=g{i%50}/*", "/events/g{t%50}/t{t}"),
     Scenario {
         name: "personal",
-        flags: &["--subscribers", "1000", "--events", "1000", "--subscribe-header", "Authorization: Bearer reader-{i}"],
+        flags: &["--subscribers", "1000", "--events", "1000"],
         topics: 1,
-        peers: OURS,
+        peers: &[Peer::Tidings, Peer::TidingsKeys],
         figures: &[CPU, RATE_KEPT, LOST, DUPLICATED, DISORDER],
     },
     Scenario {

@@ -6,13 +6,15 @@ mod bar;
 mod table;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{ArgGroup, Args};
+use tidings_auth::{Algorithm, Claims, KeySource, MintError, mint};
 use tidings_bench::{
     Amount, BenchError, FanoutPlan, IdlePlan, Mode, Pace, Plan, PublishPlan, Server, StormPlan, SubscribePlan,
     Template, TemplateError,
 };
+use tidings_core::Timestamp;
 
 use crate::config::{parse_count, parse_duration, parse_size};
 use crate::exit::Failure;
@@ -157,6 +159,10 @@ struct RequestFlags {
     /// Token to subscribe and to publish with, sent as `Authorization: Bearer`
     #[arg(long, env = "TIDINGS_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = Bearer::parse)]
     token: Option<Bearer>,
+
+    /// Secret to sign tokens with (HS256): one for each subscriber, and one to publish with
+    #[arg(long, value_name = "SECRET", conflicts_with = "token", value_parser = TokenKey::parse)]
+    token_key: Option<TokenKey>,
 }
 
 #[derive(Args, Debug)]
@@ -214,12 +220,20 @@ impl Bench {
         let Self { server, load, other, requests, measuring, json: _ } = self;
         let mode = mode(&load, &other);
         let mut plan = Plan::new(server);
-        let bearer = requests.token.map(|Bearer(header)| header);
+        let publisher = requests.token_key.as_ref().map(|key| Bearer::of(&key.mint("publisher")));
+        let own = |key: &TokenKey| (0..load.subscribers).map(|number| key.header_of(number)).collect();
+        let own_headers: Vec<String> = requests.token_key.as_ref().map(own).unwrap_or_default();
+        let bearer = requests.token.or(publisher).map(|Bearer(header)| header);
         let with_token = |headers: Vec<Template>| headers.into_iter().chain(bearer.clone()).collect();
         plan.subscribe = SubscribePlan {
             path: requests.subscribe,
             each: requests.subscribe_each,
-            headers: with_token(requests.subscribe_header),
+            headers: if own_headers.is_empty() {
+                with_token(requests.subscribe_header)
+            } else {
+                requests.subscribe_header
+            },
+            own_headers,
         };
         plan.publish = PublishPlan {
             server: requests.publish_url,
@@ -283,6 +297,44 @@ impl Bearer {
         Token::parse(raw)?;
         let header = format!("Authorization: Bearer {raw}");
         header.parse().map(Self).map_err(|error: TemplateError| error.to_string())
+    }
+}
+
+impl Bearer {
+    fn of(token: &str) -> Self {
+        Self(format!("Authorization: Bearer {token}").parse().expect("a token has no braces"))
+    }
+}
+
+/// What tokens are signed with.
+#[derive(Clone, Debug)]
+struct TokenKey(KeySource);
+
+impl TokenKey {
+    fn parse(raw: &str) -> Result<Self, String> {
+        let key = Self(KeySource::new(raw.to_owned(), Algorithm::Hs256));
+        key.try_mint("somebody").map(|_| key).map_err(|error| error.to_string())
+    }
+
+    fn header_of(&self, subscriber: usize) -> String {
+        format!("Authorization: Bearer {}", self.mint(&format!("subscriber-{subscriber}")))
+    }
+
+    fn mint(&self, subject: &str) -> String {
+        self.try_mint(subject).expect("it signed when it was parsed")
+    }
+
+    /// A token of this subject for all topics, that does not end while anything is measured.
+    fn try_mint(&self, subject: &str) -> Result<String, MintError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_hours(24);
+        let claims = Claims {
+            publish: vec!["*".to_owned()],
+            subscribe: vec!["*".to_owned()],
+            subject: Some(subject.to_owned()),
+            expires_at: Some(Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))),
+            ..Claims::default()
+        };
+        mint(&claims, &self.0)
     }
 }
 
@@ -383,6 +435,18 @@ mod tests {
             let line = Line::try_parse_from(["bench"].into_iter().chain(flags.split_whitespace()));
             assert!(line.is_err(), "{flags}");
         }
+    }
+
+    #[test]
+    fn each_subscriber_brings_a_token_of_its_own() {
+        let plan = plan("--token-key a-secret-of-some-length --subscribers 3");
+        let mut own = plan.subscribe.own_headers.clone();
+        own.sort();
+        own.dedup();
+        assert_eq!(own.len(), 3, "{own:?}");
+        assert!(own.iter().all(|header| header.starts_with("Authorization: Bearer ey")), "{own:?}");
+        assert!(plan.publish.headers[0].to_string().starts_with("Authorization: Bearer ey"));
+        assert_eq!(plan.subscribe.headers, []);
     }
 
     #[test]
