@@ -18,7 +18,6 @@ use tidings_topic::Topic;
 use tidings_wire::EventId;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::checkpoint::Checkpoint;
 use crate::frame::{Frame, StoredKey};
 use crate::log::ActiveLog;
 use crate::options::Durability;
@@ -327,8 +326,7 @@ impl Committer {
         }
         let end = || -> io::Result<()> {
             self.log.finish()?;
-            let checkpoint = Checkpoint::of(&self.shared.state(), self.shared.epoch);
-            checkpoint.write(&self.shared.layout.checkpoint())?;
+            self.shared.write_checkpoint()?;
             reserve::clear(&self.shared.layout.reserve())
         };
         if let Err(error) = end() {

@@ -1,7 +1,6 @@
 //! The keeper thread: whatever need not hold up a commit. It seals log files that are full, writes checkpoints, removes
 //! what was trimmed, syncs in `relaxed`, and looks for room where there was none.
 
-use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +8,6 @@ use std::time::{Duration, Instant};
 use tidings_core::{EngineError, Sequence};
 
 use crate::aside;
-use crate::checkpoint::Checkpoint;
 use crate::compact;
 use crate::segment::{Sealed, SegmentError};
 use crate::shared::Shared;
@@ -171,19 +169,7 @@ fn keep(shared: &Shared) -> Result<(), SegmentError> {
 /// Writes what is remembered, and makes sure that the log holds all that it tells of.
 /// Answers from which place on history is retained, as it says.
 pub(crate) fn checkpoint(shared: &Shared) -> Result<Sequence, SegmentError> {
-    let (checkpoint, retained_after) = {
-        let state = shared.state();
-        (Checkpoint::of(&state, shared.epoch), state.retained_after)
-    };
-    let path = shared.layout.checkpoint();
-    let write = || -> io::Result<()> {
-        if shared.has_unsynced.load(Ordering::Acquire) {
-            shared.active_file().sync()?;
-        }
-        checkpoint.write(&path)
-    };
-    write().map_err(SegmentError::io(&path))?;
-    Ok(retained_after)
+    shared.write_checkpoint().map_err(SegmentError::io(&shared.layout.checkpoint()))
 }
 
 /// Removes the segments of which nothing is retained.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tidings_core::{Epoch, Kind, Sequence};
 
-use crate::checkpoint::Checkpoint;
 use crate::layout::Layout;
 use crate::log::ActiveLog;
 use crate::options::{OpenError, StoreOptions};
@@ -103,9 +102,8 @@ pub(crate) fn begin_anew(shared: &Shared, full: &ActiveLog, tail: Sequence) -> R
 
 /// Tells on disk what is known now.
 pub(crate) fn write_checkpoint(shared: &Shared) -> Result<(), OpenError> {
-    let checkpoint = Checkpoint::of(&shared.state(), shared.epoch);
-    let path = shared.layout.checkpoint();
-    checkpoint.write(&path).map_err(OpenError::io("cannot write", &path))
+    shared.write_checkpoint().map_err(OpenError::io("cannot write", shared.layout.checkpoint()))?;
+    Ok(())
 }
 
 /// A log file without frames.

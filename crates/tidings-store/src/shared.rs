@@ -1,9 +1,10 @@
 //! What the threads of a store have in common.
 //!
-//! Locks, in their order: the turn, the front of trimming, the state. None is held while a disk is written; under the turn
-//! and the front a disk may be read.
+//! Locks, in their order: the turn, the front of trimming, that of checkpoints, the state. Under that of checkpoints alone
+//! a disk is written; under the turn and the front it may be read.
 
 use std::collections::HashSet;
+use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,6 +14,7 @@ use tidings_core::{EngineError, Epoch, Kind, Position, Sequence, Timestamp};
 use tidings_topic::{SelectorSet, Topic};
 use tokio::sync::Semaphore;
 
+use crate::checkpoint::Checkpoint;
 use crate::front::read_front;
 use crate::health::Health;
 use crate::keeper::Keeper;
@@ -45,6 +47,9 @@ pub(crate) struct Shared {
     turn: Mutex<()>,
     /// Whoever trims has it, so that the front is read once.
     trimming: Mutex<()>,
+    /// Whoever writes a checkpoint has it: the file in its making has one name, and a newer one must not give way to an
+    /// older. For nothing else, so it may be held while the disk is written.
+    checkpointing: Mutex<()>,
     pub listeners: Listeners,
     active_file: Mutex<Arc<SyncedFile>>,
     /// Given back with the last of the threads.
@@ -85,6 +90,7 @@ impl Shared {
             tail: AtomicU64::new(tail.0),
             turn: Mutex::new(()),
             trimming: Mutex::new(()),
+            checkpointing: Mutex::new(()),
             listeners: Listeners::default(),
             active_file: Mutex::new(active),
             _lock: lock,
@@ -117,6 +123,23 @@ impl Shared {
 
     pub(crate) fn set_active_file(&self, file: Arc<SyncedFile>) {
         *self.active_file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+    }
+
+    /// Tells on disk what is known now, once all of it is safe there. Answers the place after which all is retained by that.
+    ///
+    /// # Errors
+    /// What the system says; the checkpoint before is still there then.
+    pub(crate) fn write_checkpoint(&self) -> io::Result<Sequence> {
+        let _checkpointing = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (checkpoint, retained_after) = {
+            let state = self.state();
+            (Checkpoint::of(&state, self.epoch), state.retained_after)
+        };
+        if self.has_unsynced.load(Ordering::Acquire) {
+            self.active_file().sync()?;
+        }
+        checkpoint.write(&self.layout.checkpoint())?;
+        Ok(retained_after)
     }
 
     /// Tells of a commit. `topics`: each once. A single one may be delivered on this thread, if nobody waits behind it.

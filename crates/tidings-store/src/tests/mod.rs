@@ -8,6 +8,7 @@
 //! | `compacting.rs` | log files are written anew, and a crash comes between |
 
 mod accounts;
+mod checkpoints;
 mod compacting;
 mod damage;
 mod power_loss;
