@@ -21,9 +21,9 @@ pub(crate) const GRANTS_MAX: usize = 8;
 /// Something that is dropped when the session is gone.
 pub type Companion = Box<dyn Any + Send + Sync>;
 
-/// Makes the frame of a [`Notice`] from the time that is left: `text/event-stream` bytes of whole frames, without chunk
-/// framing. It is called under a shard's lock, so it must be quick and must not panic.
-pub type NoticeFrame = Box<dyn Fn(Duration) -> Bytes + Send + Sync>;
+/// Makes the frame of a [`Notice`] from its lease and the time that is left: `text/event-stream` bytes of whole frames,
+/// without chunk framing. It is called under a shard's lock, and so may be its drop: both must be quick and must not panic.
+pub type NoticeFrame = Box<dyn Fn(&Arc<Lease>, Duration) -> Bytes + Send + Sync>;
 
 /// What a [`Lease`] begins with.
 #[derive(Default)]
@@ -208,6 +208,11 @@ impl Hold {
             *is_told = false;
         }
         Word { ends_at: terms.ends_at, end: terms.end }
+    }
+
+    /// The frame of its notice, if it gives one.
+    pub(crate) fn notice_frame(&self, left: Duration) -> Option<Bytes> {
+        self.0.notice.as_ref().map(|notice| (notice.frame)(&self.0, left))
     }
 
     /// Grants that narrow those of the session and that it has not taken over yet. Cost without any: one atomic load.

@@ -51,9 +51,8 @@ impl Shard {
     /// Tells a session that its token ends.
     pub(super) fn give_notice(&mut self, key: SessionKey) {
         let Some(entry) = self.roster.get(key) else { return };
-        let Some(notice) = entry.lease.as_ref().and_then(Hold::notice) else { return };
         let left = Duration::from_millis(entry.session.term().ends_at.0.saturating_sub(self.now.0));
-        let frame = (notice.frame)(left);
+        let Some(frame) = entry.lease.as_ref().and_then(|lease| lease.notice_frame(left)) else { return };
         let bytes = match entry.way {
             Way::Direct(_) => Chunk::build(frame.len(), |out| out.extend_from_slice(&frame)).wire().clone(),
             Way::Body(_) => frame,
@@ -78,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_term_is_that_of_the_wall_clock_in_the_time_of_the_shard() {
-        let notice = |secs| Notice { before: Duration::from_secs(secs), frame: Box::new(|_| "".into()) };
+        let notice = |secs| Notice { before: Duration::from_secs(secs), frame: Box::new(|_, _| "".into()) };
         let check = |ends_at: Option<u64>, notice: Option<Notice>, want: (Tick, Tick)| {
             let ends_at = ends_at.map(Timestamp::from_millis);
             let got = term(ends_at, notice.as_ref(), Tick(500), Timestamp::from_millis(1_000_000));

@@ -1,6 +1,6 @@
 //! What binds a stream to the token it came with: it ends with it, is told before, and may be renewed.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use tidings_auth::{Identity, StandingId};
 use tidings_fanout::{Lease, LeaseTerms, Notice};
 use tidings_wire::{EventFields, EventType, encode_event};
 
+use super::renewals::Entered;
 use crate::state::HttpState;
 
 /// The lease of a stream of a plain channel that comes with `identity`, and perhaps with a ticket. `prefix` is the path
@@ -22,17 +23,19 @@ pub(crate) fn lease(
     let Some(ends_at) = identity.expires_at else {
         return Lease::new(LeaseTerms::default());
     };
-    let entered = state.auth.renewals.enter(Arc::clone(identity), ticket);
-    let name = entered.name();
-    let renew_url = format!("{prefix}{RENEW_PATH}{name}");
-    let frame = Box::new(move |left: Duration| expiring(left, &renew_url));
-    let lease = Lease::new(LeaseTerms {
+    let (renewals, identity, prefix) = (Arc::clone(&state.auth.renewals), Arc::clone(identity), Box::from(prefix));
+    // Nobody asks for a renewal before the notice, and most readers leave earlier: a name is made then.
+    let entered: OnceLock<Entered> = OnceLock::new();
+    let frame = move |lease: &Arc<Lease>, left| {
+        let entered = entered.get_or_init(|| renewals.enter(lease, Arc::clone(&identity), ticket));
+        let prefix: &str = &prefix;
+        expiring(left, &format!("{prefix}{RENEW_PATH}{}", entered.name()))
+    };
+    Lease::new(LeaseTerms {
         ends_at: Some(ends_at),
-        notice: Some(Notice { before: state.config.tokens.expiring_notice, frame }),
-        companion: Some(Box::new(entered)),
-    });
-    state.auth.renewals.bind(&name, &lease);
-    lease
+        notice: Some(Notice { before: state.config.tokens.expiring_notice, frame: Box::new(frame) }),
+        companion: None,
+    })
 }
 
 /// Where streams are renewed; their names follow.

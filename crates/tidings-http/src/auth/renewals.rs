@@ -1,4 +1,4 @@
-//! The streams that can be renewed, each by a name that its reader alone was told.
+//! The streams that can be renewed, each by a name that its reader alone was told. A stream has none before it is told.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tidings_auth::{Identity, StandingId};
 use tidings_fanout::Lease;
 
-/// The streams that can be renewed. Its bound is that of the streams: an entry goes with its session.
+/// The streams that can be renewed. Its bound is that of the streams: an entry goes with its session's lease.
 #[derive(Default)]
 pub(crate) struct Renewals(Mutex<HashMap<StandingId, Entry>>);
 
@@ -42,18 +42,16 @@ pub(crate) enum Renewed {
 }
 
 impl Renewals {
-    /// Makes room for a stream that comes with `identity`, and perhaps with a ticket.
-    pub(super) fn enter(self: &Arc<Self>, identity: Arc<Identity>, ticket: Option<StandingId>) -> Entered {
+    /// From now on the stream of this lease can be renewed. It came with `identity`, and perhaps with a ticket.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        lease: &Arc<Lease>,
+        identity: Arc<Identity>,
+        ticket: Option<StandingId>,
+    ) -> Entered {
         let name = StandingId::random();
-        self.lock().insert(name, Entry { lease: Weak::new(), identity, ticket });
+        self.lock().insert(name, Entry { lease: Arc::downgrade(lease), identity, ticket });
         Entered { renewals: Arc::clone(self), name }
-    }
-
-    /// The stream of this name is this one.
-    pub(super) fn bind(&self, name: &StandingId, lease: &Arc<Lease>) {
-        if let Some(entry) = self.lock().get_mut(name) {
-            entry.lease = Arc::downgrade(lease);
-        }
     }
 
     /// The stream of this name goes on by a fresh token.

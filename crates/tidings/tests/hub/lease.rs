@@ -55,7 +55,7 @@ fn for_long(time: Duration) -> LeaseTerms {
 
 /// The same; the reader is told so long before.
 fn told(before: Duration, time: Duration) -> LeaseTerms {
-    let frame = Box::new(|left: Duration| Bytes::from(format!("{NOTICE}{}\n\n", left.as_millis())));
+    let frame = Box::new(|_: &Arc<Lease>, left: Duration| Bytes::from(format!("{NOTICE}{}\n\n", left.as_millis())));
     LeaseTerms { notice: Some(Notice { before, frame }), ..for_long(time) }
 }
 
