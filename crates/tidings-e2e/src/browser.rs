@@ -18,6 +18,7 @@ use crate::DEADLINE;
 use crate::clients::Seen;
 use crate::http::request;
 use crate::place::{artifact, on_path};
+use crate::port;
 use crate::program::Program;
 
 /// One Chromium with one window, of one tab at first; both processes end when this is dropped.
@@ -34,6 +35,25 @@ pub struct Browser {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// Starts ChromeDriver. It wants one port by IPv4 and by IPv6, and ends where somebody has just taken one of them.
+#[track_caller]
+fn start_driver() -> (Program, u16) {
+    for _ in 0..DRIVER_ATTEMPTS {
+        let port = port::of_no_client();
+        let driver = Program::start(Command::new("chromedriver").arg(format!("--port={port}")));
+        let has_started = driver.wait_for_line("ChromeDriver to start", |line| {
+            let has_ended = line.contains("port not available");
+            (has_ended || line.contains("started successfully on port ")).then_some(!has_ended)
+        });
+        if has_started {
+            return (driver, port);
+        }
+    }
+    panic!("ChromeDriver got none of {DRIVER_ATTEMPTS} ports");
+}
+
+const DRIVER_ATTEMPTS: usize = 5;
+
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Browser {
@@ -41,11 +61,7 @@ impl Browser {
     #[track_caller]
     pub fn start() -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let driver = Program::start(Command::new("chromedriver").arg("--port=0"));
-        let port = driver.wait_for_line("the port of ChromeDriver", |line| {
-            let (_, rest) = line.split_once("started successfully on port ")?;
-            rest.trim_end_matches('.').parse::<u16>().ok()
-        });
+        let (driver, port) = start_driver();
         let mut browser = Self {
             driver: Some(driver),
             driver_address: (Ipv4Addr::LOCALHOST, port).into(),
