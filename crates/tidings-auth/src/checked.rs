@@ -25,8 +25,12 @@ pub(crate) struct CheckedTokens {
     slots: Box<[Mutex<Option<Checked>>; SLOTS]>,
 }
 
+/// What is known of a token without looking through it again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TokenHash(u64);
+
 struct Checked {
-    hash: u64,
+    hash: TokenHash,
     token: Box<str>,
     /// A key says what it was checked for.
     action: Action,
@@ -46,9 +50,13 @@ impl Default for CheckedTokens {
 }
 
 impl CheckedTokens {
+    /// By which a token is found and kept.
+    pub(crate) fn hash_of(&self, token: &str) -> TokenHash {
+        TokenHash(self.hasher.hash_one(token))
+    }
+
     /// Whom `token` speaks for, if it was checked for `action` and has not ended at `now`.
-    pub(crate) fn find(&self, token: &str, action: Action, now: Timestamp) -> Option<Arc<Identity>> {
-        let hash = self.hasher.hash_one(token);
+    pub(crate) fn find(&self, hash: TokenHash, token: &str, action: Action, now: Timestamp) -> Option<Arc<Identity>> {
         let slot = self.slot(hash).lock().unwrap_or_else(PoisonError::into_inner);
         let known =
             slot.as_ref().filter(|known| known.hash == hash && known.action == action && *known.token == *token)?;
@@ -57,17 +65,16 @@ impl CheckedTokens {
     }
 
     /// Remembers that `token` was good for `action`.
-    pub(crate) fn keep(&self, token: &str, action: Action, identity: &Arc<Identity>) {
+    pub(crate) fn keep(&self, hash: TokenHash, token: &str, action: Action, identity: &Arc<Identity>) {
         if token.len() <= TOKEN_BYTES_MAX {
-            let hash = self.hasher.hash_one(token);
             let known = Checked { hash, token: token.into(), action, identity: Arc::clone(identity) };
             let before = self.slot(hash).lock().unwrap_or_else(PoisonError::into_inner).replace(known);
             drop(before); // not under the lock
         }
     }
 
-    fn slot(&self, hash: u64) -> &Mutex<Option<Checked>> {
-        &self.slots[usize::try_from(hash % SLOTS as u64).expect("below the number of slots")]
+    fn slot(&self, hash: TokenHash) -> &Mutex<Option<Checked>> {
+        &self.slots[usize::try_from(hash.0 % SLOTS as u64).expect("below the number of slots")]
     }
 }
 
@@ -87,16 +94,24 @@ mod tests {
         })
     }
 
+    fn find(tokens: &CheckedTokens, token: &str, action: Action, now: Timestamp) -> Option<Arc<Identity>> {
+        tokens.find(tokens.hash_of(token), token, action, now)
+    }
+
+    fn keep(tokens: &CheckedTokens, token: &str, action: Action, identity: &Arc<Identity>) {
+        tokens.keep(tokens.hash_of(token), token, action, identity);
+    }
+
     #[test]
     fn a_token_counts_as_it_is_for_its_action_and_until_its_end() {
         let tokens = CheckedTokens::default();
         let now = Timestamp::from_millis(999);
-        assert!(tokens.find("token", Action::Publish, now).is_none());
-        tokens.keep("token", Action::Publish, &identity(Some(1000)));
-        assert!(tokens.find("token", Action::Publish, now).is_some());
-        assert!(tokens.find("token", Action::Subscribe, now).is_none());
-        assert!(tokens.find("tokem", Action::Publish, now).is_none());
-        assert!(tokens.find("token", Action::Publish, Timestamp::from_millis(1000)).is_none());
+        assert!(find(&tokens, "token", Action::Publish, now).is_none());
+        keep(&tokens, "token", Action::Publish, &identity(Some(1000)));
+        assert!(find(&tokens, "token", Action::Publish, now).is_some());
+        assert!(find(&tokens, "token", Action::Subscribe, now).is_none());
+        assert!(find(&tokens, "tokem", Action::Publish, now).is_none());
+        assert!(find(&tokens, "token", Action::Publish, Timestamp::from_millis(1000)).is_none());
     }
 
     #[test]
@@ -105,13 +120,13 @@ mod tests {
         let now = Timestamp::from_millis(0);
         let names: Vec<_> = (0..10 * SLOTS).map(|number| format!("token {number}")).collect();
         for name in &names {
-            tokens.keep(name, Action::Subscribe, &identity(None));
-            assert!(tokens.find(name, Action::Subscribe, now).is_some());
+            keep(&tokens, name, Action::Subscribe, &identity(None));
+            assert!(find(&tokens, name, Action::Subscribe, now).is_some());
         }
-        let kept = names.iter().filter(|name| tokens.find(name, Action::Subscribe, now).is_some()).count();
+        let kept = names.iter().filter(|name| find(&tokens, name, Action::Subscribe, now).is_some()).count();
         assert!(kept <= SLOTS, "{kept}");
         let huge = "x".repeat(TOKEN_BYTES_MAX + 1);
-        tokens.keep(&huge, Action::Subscribe, &identity(None));
-        assert!(tokens.find(&huge, Action::Subscribe, now).is_none());
+        keep(&tokens, &huge, Action::Subscribe, &identity(None));
+        assert!(find(&tokens, &huge, Action::Subscribe, now).is_none());
     }
 }

@@ -15,7 +15,7 @@ pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 pub(crate) struct Jws<'a> {
     /// What the header says, if it is an algorithm of ours.
     pub(crate) algorithm: Option<Algorithm>,
-    /// What the header says, as an error may repeat it.
+    /// What the header says, as it came.
     algorithm_name: String,
     /// The name of the key (`kid`).
     pub(crate) key_id: Option<String>,
@@ -59,7 +59,7 @@ impl<'a> Jws<'a> {
         };
         Ok(Self {
             algorithm: algorithm_name.parse().ok(),
-            algorithm_name: excerpt(&algorithm_name),
+            algorithm_name,
             key_id: optional_text(&mut header, "kid")?,
             token_type: optional_text(&mut header, "typ")?,
             signed,
@@ -70,7 +70,7 @@ impl<'a> Jws<'a> {
 
     /// Its header names no algorithm that anything here is for.
     pub(crate) fn unknown_algorithm(&self, expected: &str) -> TokenError {
-        TokenError::UnknownAlgorithm { name: self.algorithm_name.clone(), expected: expected.to_owned() }
+        TokenError::UnknownAlgorithm { name: excerpt(&self.algorithm_name), expected: expected.to_owned() }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where a request carries its token, and which of several counts. Pure: it sees headers and a query.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use percent_encoding::percent_decode_str;
@@ -27,14 +29,14 @@ pub enum Place {
 
 /// A token as it came, not checked.
 #[derive(Clone, PartialEq, Eq)]
-pub struct FoundToken {
+pub struct FoundToken<'a> {
     /// The token itself. Not for logs and errors.
-    pub token: String,
+    pub token: Cow<'a, str>,
     /// Where it stood.
     pub place: Place,
 }
 
-impl std::fmt::Debug for FoundToken {
+impl std::fmt::Debug for FoundToken<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FoundToken").field("place", &self.place).finish_non_exhaustive()
     }
@@ -78,24 +80,24 @@ pub enum PlaceError {
 ///
 /// # Errors
 /// [`PlaceError`] when a place is there, and no token can be read from it.
-pub fn find_token(
-    headers: &HeaderMap,
+pub fn find_token<'a>(
+    headers: &'a HeaderMap,
     query: Option<&str>,
     places: &TokenPlaces<'_>,
-) -> Result<Option<FoundToken>, PlaceError> {
+) -> Result<Option<FoundToken<'a>>, PlaceError> {
     if let Some(token) = in_header(headers)? {
-        return Ok(Some(FoundToken { token, place: Place::Header }));
+        return Ok(Some(FoundToken { token: token.into(), place: Place::Header }));
     }
     if let (Some(name), Some(query)) = (places.query_parameter, query)
         && let Some(token) = in_query(query, name)?
     {
-        return Ok(Some(FoundToken { token, place: Place::Query }));
+        return Ok(Some(FoundToken { token: token.into(), place: Place::Query }));
     }
     let cookie = places.cookies.iter().find_map(|name| in_cookies(headers, name));
-    Ok(cookie.map(|token| FoundToken { token, place: Place::Cookie }))
+    Ok(cookie.map(|token| FoundToken { token: token.into(), place: Place::Cookie }))
 }
 
-fn in_header(headers: &HeaderMap) -> Result<Option<String>, PlaceError> {
+fn in_header(headers: &HeaderMap) -> Result<Option<&str>, PlaceError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let more = values.count();
@@ -111,7 +113,7 @@ fn in_header(headers: &HeaderMap) -> Result<Option<String>, PlaceError> {
     if token.is_empty() || token.contains([' ', '\t', ',']) {
         return Err(PlaceError::NoToken);
     }
-    Ok(Some(token.to_owned()))
+    Ok(Some(token))
 }
 
 fn in_query(query: &str, name: &str) -> Result<Option<String>, PlaceError> {
@@ -135,9 +137,9 @@ fn decode(text: &str) -> String {
 }
 
 /// The first cookie of that name that has a value: one that was taken back is often left empty.
-fn in_cookies(headers: &HeaderMap, name: &str) -> Option<String> {
+fn in_cookies<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
     let mut ours = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().trim_matches('"'));
-    ours.find(|value| !value.is_empty()).map(str::to_owned)
+    ours.find(|value| !value.is_empty())
 }

@@ -30,32 +30,35 @@ impl Lists {
             Some(other) => return Err(wrong_type(name, other, "an object with the lists publish and subscribe")),
         };
         Ok(Self {
-            publish: selectors(object.get("publish"), &format!("{name}.publish"), parse)?,
-            subscribe: selectors(object.get("subscribe"), &format!("{name}.subscribe"), parse)?,
+            publish: selectors(object, name, "publish", parse)?,
+            subscribe: selectors(object, name, "subscribe", parse)?,
             payload: object.get("payload").filter(|payload| !payload.is_null()).cloned(),
         })
     }
 }
 
 fn selectors(
-    list: Option<&Value>,
-    claim: &str,
+    object: &Map<String, Value>,
+    object_name: &str,
+    list_name: &str,
     parse: fn(&str) -> Result<Selector, SelectorError>,
 ) -> Result<Vec<Selector>, TokenError> {
-    let entries = match list {
+    let claim = || format!("{object_name}.{list_name}");
+    let entries = match object.get(list_name) {
         // Libraries write an empty list as null.
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(entries)) => entries,
-        Some(other) => return Err(wrong_type(claim, other, "an array of strings")),
+        Some(other) => return Err(wrong_type(&claim(), other, "an array of strings")),
     };
     if entries.len() > LIST_ENTRIES_MAX {
-        return Err(TokenError::TooMany { claim: claim.to_owned(), found: entries.len(), max: LIST_ENTRIES_MAX });
+        return Err(TokenError::TooMany { claim: claim(), found: entries.len(), max: LIST_ENTRIES_MAX });
     }
     let mut selectors = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
-        let claim = || format!("{claim}[{at}]");
-        let Value::String(text) = entry else { return Err(wrong_type(&claim(), entry, "a string")) };
-        selectors.push(parse(text).map_err(|error| TokenError::Selector { claim: claim(), fault: error.to_string() })?);
+        let entry_name = || format!("{}[{at}]", claim());
+        let Value::String(text) = entry else { return Err(wrong_type(&entry_name(), entry, "a string")) };
+        selectors
+            .push(parse(text).map_err(|error| TokenError::Selector { claim: entry_name(), fault: error.to_string() })?);
     }
     Ok(selectors)
 }

@@ -21,8 +21,9 @@ fn headers(authorization: &[&str], cookies: &[&str]) -> HeaderMap {
 type Found = Result<Option<(String, Place)>, PlaceError>;
 
 fn find(authorization: &[&str], query: Option<&str>, cookies: &[&str]) -> Found {
-    let found = find_token(&headers(authorization, cookies), query, &PLACES)?;
-    Ok(found.map(|found| (found.token, found.place)))
+    let headers = headers(authorization, cookies);
+    let found = find_token(&headers, query, &PLACES)?;
+    Ok(found.map(|found| (found.token.into_owned(), found.place)))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be an error")]
@@ -120,6 +121,7 @@ fn cookies_are_read_by_name_in_the_order_of_the_names() {
 
 #[test]
 fn debug_hides_the_token() {
-    let found = find_token(&headers(&["Bearer hush"], &[]), None, &PLACES).expect("a token").expect("a token");
+    let headers = headers(&["Bearer hush"], &[]);
+    let found = find_token(&headers, None, &PLACES).expect("a token").expect("a token");
     assert!(!format!("{found:?}").contains("hush"));
 }

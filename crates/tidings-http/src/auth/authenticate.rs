@@ -1,5 +1,7 @@
 //! From a request to who sends it: whether it needs a token, where that is, and what it says.
 
+use std::borrow::Cow;
+
 use http::Method;
 use http::header::ORIGIN;
 use http::request::Parts;
@@ -51,7 +53,12 @@ pub(crate) async fn authenticate(
 }
 
 /// The token of a request, if there is one.
-fn find(state: &HttpState, parts: &Parts, action: Action, endpoint: Endpoint) -> Result<Option<String>, AuthProblem> {
+fn find<'a>(
+    state: &HttpState,
+    parts: &'a Parts,
+    action: Action,
+    endpoint: Endpoint,
+) -> Result<Option<Cow<'a, str>>, AuthProblem> {
     let tokens = &state.config.tokens;
     let plain_cookies = [&*tokens.cookie_name];
     let places = match endpoint {
