@@ -1,9 +1,16 @@
 //! What a hub counts of itself. Plain atomics, so that the data path never waits; the admin listener renders them.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::close::CloseReason;
+use crate::histogram::Histogram;
+use crate::limit::Limit;
 use crate::resume::ResetReason;
+
+/// Most characters that are kept of the name of who reached a limit.
+const CULPRIT_CHARS_MAX: usize = 200;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -100,11 +107,62 @@ pub struct Counters {
     pub refused_limits: Counter,
     /// Connections whose request head was too long, too slow or not HTTP.
     pub bad_heads: Counter,
+    /// Topics and patterns in the indices of the shards, now: those of one group once for each shard that has it.
+    pub subscribed_topics: Gauge,
+    /// Sessions that are being replayed history, now, and those that wait for their turn to be.
+    pub replays: Gauge,
+    /// Sessions that wait for a turn to be replayed history, now.
+    pub replays_waiting: Gauge,
+    /// Bytes of events replayed.
+    pub replayed_bytes: Counter,
+    /// How long a publication took, from its whole body to the answer.
+    pub publish_time: Histogram,
+    /// How long events took from their commit to their first write to a reader, sampled.
+    pub delivery_time: Histogram,
+    limits: ByReason<{ Limit::ALL.len() }>,
+    culprits: Culprits,
     closes: ByReason<{ CloseReason::ALL.len() }>,
     resets: ByReason<{ ResetReason::ALL.len() }>,
 }
 
+/// Who reached each limit first since somebody asked.
+#[derive(Debug)]
+struct Culprits([Mutex<Option<Box<str>>>; Limit::ALL.len()]);
+
+impl Default for Culprits {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
 impl Counters {
+    /// A limit was reached once: somebody was refused, closed or made to wait.
+    pub fn reach(&self, limit: Limit) {
+        self.limits.0[limit as usize].increment();
+    }
+
+    /// [`Counters::reach`], by somebody whom an operator wants to know: an address, a subject, a topic.
+    pub fn reach_by(&self, limit: Limit, culprit: &dyn fmt::Display) {
+        self.reach(limit);
+        // Only the first one is kept until the log has it: a storm must not be paid for by writing names.
+        if let Ok(mut kept) = self.culprits.0[limit as usize].try_lock()
+            && kept.is_none()
+        {
+            let name: String = culprit.to_string().chars().take(CULPRIT_CHARS_MAX).collect();
+            *kept = Some(name.into());
+        }
+    }
+
+    /// How often a limit was reached.
+    pub fn reached(&self, limit: Limit) -> u64 {
+        self.limits.0[limit as usize].get()
+    }
+
+    /// Who reached a limit first since this was asked the last time.
+    pub fn take_culprit(&self, limit: Limit) -> Option<Box<str>> {
+        self.culprits.0[limit as usize].lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// The counter of streams that ended for `reason`.
     pub fn closed(&self, reason: CloseReason) -> &Counter {
         &self.closes.0[reason as usize]

@@ -39,6 +39,9 @@ pub struct HistoryLimits {
     pub idempotency_keys_max: usize,
     /// How long an idempotency key is kept. Default: 10 minutes.
     pub idempotency_window: Duration,
+    /// Most topics with at least one event kept. At the limit a publish to a new one is refused: 503. Default: 1,000,000.
+    /// Cost: about 200 bytes and twice the name for each in memory.
+    pub topics_max: usize,
 }
 
 impl HistoryLimits {
@@ -75,6 +78,7 @@ impl Default for HistoryLimits {
             ended_topics_max: 100_000,
             idempotency_keys_max: 100_000,
             idempotency_window: Duration::from_mins(10),
+            topics_max: 1_000_000,
         }
     }
 }
@@ -85,6 +89,20 @@ pub struct Limits {
     /// Most connections, of all kinds. At the limit a new one is refused, none is evicted. Default: the file descriptors
     /// of the process less 500.
     pub connections_max: usize,
+    /// Most connections from one address; of IPv6, from one /64. At the limit a new one is refused: 429. Default: `None`,
+    /// no limit. Cost: about 100 bytes for each address.
+    pub connections_per_ip_max: Option<usize>,
+    /// Most streams of one subject of tokens (`sub`). At the limit a new one is refused: 429. Default: `None`, no limit.
+    /// Cost: about 100 bytes for each subject.
+    pub connections_per_subject_max: Option<usize>,
+    /// Most topics and patterns that are listened to, in all: those that many readers share in one group count once. At
+    /// the limit a new stream is refused: 503. Default: 1,000,000. Cost: 53 to 160 bytes for each.
+    pub subscribed_topics_max: usize,
+    /// Most events of one publisher in a second, as a mean: of a subject of tokens, else of an address. A publisher that
+    /// was quiet may publish ten seconds' worth at once. Beyond it: 429. Default: `None`, no limit.
+    pub publish_events_per_second_max: Option<u32>,
+    /// Most bytes of data of one publisher in a second, as [`Limits::publish_events_per_second_max`].
+    pub publish_bytes_per_second_max: Option<usize>,
     /// Most bytes of an event's data. A longer one is refused with 413 while it is read. Default: 1 MiB.
     pub event_bytes_max: usize,
     /// Most topics and patterns of one connection. Default: 1,000.
@@ -97,9 +115,15 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// Most bytes that one write to a group carries; a larger single event goes alone. Default: 64 KiB.
     pub batch_bytes_max: usize,
-    /// Most bytes pinned by half-written buffers in one shard. At the limit the session that has taken nothing for
-    /// longest is closed (`lagged`). Default: 64 MiB.
-    pub pinned_bytes_max: usize,
+    /// Most bytes held by half-written buffers and by bodies that their readers have not taken, in all; each shard has
+    /// its part. At the limit the session that has taken nothing for longest is closed (`lagged`). Default: 256 MiB.
+    pub buffered_bytes_max: usize,
+    /// Most bytes of events that a connected reader may be behind, as they came in since it fell behind. One that is
+    /// further is closed (`lagged`). Default: `None`: as far as history goes.
+    pub lag_bytes_max: Option<usize>,
+    /// Most readers that are replayed history at a time; each shard has its part, at least one. Others wait for their
+    /// turn, with heartbeats. Default: 1,000.
+    pub replays_max: usize,
     /// Most bytes a shard replays in one turn before it looks at live events again. Default: 1 MiB.
     pub catch_up_bytes_per_turn: usize,
     /// Send buffer of a direct connection, as asked of the kernel, which doubles it. Default: 256 KiB.
@@ -114,13 +138,20 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 500,
+            connections_per_ip_max: None,
+            connections_per_subject_max: None,
+            subscribed_topics_max: 1_000_000,
+            publish_events_per_second_max: None,
+            publish_bytes_per_second_max: None,
             event_bytes_max: MIB,
             topics_per_connection_max: 1000,
             head_bytes_max: 16 * KIB,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             batch_bytes_max: 64 * KIB,
-            pinned_bytes_max: 64 * MIB,
+            buffered_bytes_max: 256 * MIB,
+            lag_bytes_max: None,
+            replays_max: 1000,
             catch_up_bytes_per_turn: MIB,
             socket_send_buffer_bytes: 256 * KIB,
             slow_client_timeout: Some(Duration::from_mins(1)),

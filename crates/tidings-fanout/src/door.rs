@@ -17,7 +17,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 use tidings_core::session::Tick;
 use tidings_core::wheel::Wheel;
-use tidings_core::{Counters, Limits};
+use tidings_core::{Counters, Limits, LiveLimits};
 
 use crate::fanout::{FanoutHandle, Subscription};
 use crate::permit::{ConnectionGate, Permit};
@@ -92,7 +92,7 @@ impl Door {
         fanout: FanoutHandle,
         gate: Arc<ConnectionGate>,
         counters: Arc<Counters>,
-        limits: Limits,
+        live_limits: Arc<LiveLimits>,
     ) -> io::Result<Self> {
         if listeners.len() > LISTENERS_MAX {
             return Err(io::Error::other(format!("{} listeners, at most {LISTENERS_MAX} are served", listeners.len())));
@@ -101,7 +101,7 @@ impl Door {
         let waker = Waker::new(poll.registry(), WAKER_TOKEN)?;
         let mut watched = Vec::new();
         for (number, listener) in listeners.into_iter().enumerate() {
-            socket::prepare_listener(&listener, &limits)?;
+            socket::prepare_listener(&listener, &live_limits.get())?;
             let mut listener = mio::net::TcpListener::from_std(listener);
             poll.registry().register(&mut listener, Token(LISTENER_TOKEN_FIRST + number), Interest::READABLE)?;
             watched.push(listener);
@@ -114,7 +114,8 @@ impl Door {
             fanout,
             gate,
             counters,
-            limits,
+            limits: live_limits.get(),
+            live_limits,
             waiting: Slab::new(),
             timers: Wheel::new(),
             began: Instant::now(),
@@ -155,7 +156,9 @@ struct Hall {
     fanout: FanoutHandle,
     gate: Arc<ConnectionGate>,
     counters: Arc<Counters>,
-    limits: Limits,
+    live_limits: Arc<LiveLimits>,
+    /// As they were at the begin of the turn.
+    limits: Arc<Limits>,
     /// Connections whose head is not complete. Bounded by the gate.
     waiting: Slab<Waiting>,
     timers: Wheel<usize>,
@@ -185,7 +188,7 @@ enum Head {
 impl Hall {
     fn run(mut self) {
         let mut events = Events::with_capacity(1024);
-        let mut room = vec![0; self.limits.head_bytes_max];
+        let mut room = Vec::new();
         while !self.is_closed.load(Ordering::Acquire) {
             match self.poll.poll(&mut events, self.time_to_sleep()) {
                 Ok(()) => {}
@@ -196,6 +199,8 @@ impl Hall {
                 }
             }
             self.now = Tick(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX));
+            self.limits = self.live_limits.get();
+            room.resize(self.limits.head_bytes_max, 0);
             for event in &events {
                 match event.token() {
                     WAKER_TOKEN => {}
@@ -278,7 +283,8 @@ impl Hall {
     fn on_readable(&mut self, index: usize, room: &mut [u8]) {
         let Some(waiting) = self.waiting.get_mut(index) else { return };
         loop {
-            let left = self.limits.head_bytes_max - waiting.read.len();
+            // Never none: a head that is as long as it may be does not wait, unless the limit was lowered meanwhile.
+            let left = self.limits.head_bytes_max.saturating_sub(waiting.read.len()).max(1);
             match socket::receive(&mut waiting.stream, &mut room[..left]) {
                 Ok(Received::Nothing) => return,
                 Ok(Received::Bytes(count)) => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use mio::{Poll, Waker};
 use tidings_core::session::{Pace, Sent};
-use tidings_core::{CommitListener, Counters, Engine, Grants, GroupSpec, Limits, Sequence};
+use tidings_core::{CommitListener, Counters, Engine, Grants, GroupSpec, Limits, LiveLimits, Sequence};
 use tidings_topic::Topic;
 use tidings_wire::Chunk;
 
@@ -29,7 +29,7 @@ pub struct FanoutOptions {
     /// How many shards, each a thread. Default: one for each core.
     pub shards: usize,
     /// The limits that hold for sessions.
-    pub limits: Limits,
+    pub limits: Arc<LiveLimits>,
     /// A heartbeat this long after the last byte; `None`: none. Default: 15 s.
     pub heartbeat: Option<Duration>,
     /// The reconnection time that a drained reader is told, spread by ±25 %. Default: 2 s.
@@ -40,7 +40,7 @@ impl Default for FanoutOptions {
     fn default() -> Self {
         Self {
             shards: std::thread::available_parallelism().map_or(1, usize::from),
-            limits: Limits::default(),
+            limits: Arc::default(),
             heartbeat: Some(Duration::from_secs(15)),
             retry: Duration::from_secs(2),
         }
@@ -48,8 +48,8 @@ impl Default for FanoutOptions {
 }
 
 impl FanoutOptions {
-    pub(crate) fn pace(&self) -> Pace {
-        Pace { heartbeat: self.heartbeat, slow_client_timeout: self.limits.slow_client_timeout }
+    pub(crate) fn pace(&self, limits: &Limits) -> Pace {
+        Pace { heartbeat: self.heartbeat, slow_client_timeout: limits.slow_client_timeout }
     }
 }
 

@@ -4,26 +4,28 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tidings_core::LiveLimits;
+
 /// Connections that may be over the limit at a time, only to be told so. Beyond it they are dropped without a word.
 const OVERFLOW_MAX: usize = 400;
 
 /// Counts connections against their limit.
 #[derive(Debug)]
 pub struct ConnectionGate {
-    connections_max: usize,
+    limits: Arc<LiveLimits>,
     connections: AtomicUsize,
     overflow: AtomicUsize,
 }
 
 impl ConnectionGate {
-    /// A gate for at most so many connections.
-    pub fn new(connections_max: usize) -> Arc<Self> {
-        Arc::new(Self { connections_max, connections: AtomicUsize::new(0), overflow: AtomicUsize::new(0) })
+    /// A gate for as many connections as `limits` allow.
+    pub fn new(limits: Arc<LiveLimits>) -> Arc<Self> {
+        Arc::new(Self { limits, connections: AtomicUsize::new(0), overflow: AtomicUsize::new(0) })
     }
 
     /// A place for one more: a regular one, else one that [`Permit::is_over_limit`]; `None` when even those are taken.
     pub fn enter(self: &Arc<Self>) -> Option<Permit> {
-        let is_over_limit = !take(&self.connections, self.connections_max);
+        let is_over_limit = !take(&self.connections, self.limits.get().connections_max);
         if is_over_limit && !take(&self.overflow, OVERFLOW_MAX) {
             return None;
         }
@@ -37,7 +39,7 @@ impl ConnectionGate {
 
     /// The limit.
     pub fn connections_max(&self) -> usize {
-        self.connections_max
+        self.limits.get().connections_max
     }
 }
 
@@ -68,11 +70,13 @@ fn take(places: &AtomicUsize, max: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tidings_core::Limits;
+
     use super::*;
 
     #[test]
     fn a_connection_over_the_limit_is_told_so_and_a_place_comes_back() {
-        let gate = ConnectionGate::new(1);
+        let gate = ConnectionGate::new(Arc::new(Limits { connections_max: 1, ..Limits::default() }.into()));
         let first = gate.enter().expect("a place");
         let second = gate.enter().expect("a place among those to be refused");
         assert!(!first.is_over_limit() && second.is_over_limit());

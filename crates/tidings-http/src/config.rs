@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use tidings_core::Limits;
-
 /// How a hub answers requests.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    /// What may grow, and how far.
-    pub limits: Limits,
     /// How long a reader waits before it comes back; each gets up to a quarter more or less. Default: 2 s.
     pub retry: Duration,
     /// Who may do what without a token.
@@ -30,7 +26,6 @@ pub struct HttpConfig {
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
             retry: Duration::from_secs(2),
             access: Access::default(),
             tokens: TokenRules::default(),

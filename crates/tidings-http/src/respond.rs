@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Version};
 use serde::Serialize;
-use tidings_core::{AppendError, Counters, EngineError};
+use tidings_core::{AppendError, Counters, EngineError, Limit};
 
 use crate::auth::AuthProblem;
 use crate::problem::{Fault, Problem, cut};
@@ -22,6 +22,9 @@ impl Problem {
         let mut response = Response::new(Body::from(row.to_json()));
         *response.status_mut() = row.status;
         response.extensions_mut().insert(if is_temporary { Refused::ForNow } else { Refused::ForItsRequest });
+        if let Some(limit) = self.limit() {
+            response.extensions_mut().insert(limit);
+        }
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -44,6 +47,19 @@ impl Problem {
             _ => {}
         }
         response
+    }
+
+    /// The limit that was reached, if it tells of one.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::BodyTimeout { .. } => Some(Limit::BodyTime),
+            Self::TooLarge { .. } => Some(Limit::EventBytes),
+            Self::Append(AppendError::KeysFull { .. }) => Some(Limit::IdempotencyKeys),
+            Self::Full { .. } => Some(Limit::Connections),
+            Self::TooMany { .. } => Some(Limit::ConnectionsPerIp),
+            Self::TicketsFull { .. } => Some(Limit::Tickets),
+            _ => None,
+        }
     }
 
     /// As one line of an NDJSON answer says it.
@@ -159,12 +175,16 @@ pub(crate) enum Refused {
     ForNow,
 }
 
-/// Counts `response`, which is about to be sent, if it is a refusal.
+/// Counts `response`, which is about to be sent, if it is a refusal; and the [`Limit`] among its extensions, if it tells
+/// of one.
 pub(crate) fn count(counters: &Counters, response: &Response) {
     match response.extensions().get() {
         Some(Refused::ForItsRequest) => counters.refused_requests.increment(),
         Some(Refused::ForNow) => counters.refused_limits.increment(),
         None => {}
+    }
+    if let Some(limit) = response.extensions().get::<Limit>() {
+        counters.reach(*limit);
     }
 }
 

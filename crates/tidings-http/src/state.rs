@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidings_core::phase::PhaseLatch;
-use tidings_core::{Counters, Engine, Timestamp};
+use tidings_core::{Counters, Engine, Limits, LiveLimits, Timestamp};
 use tidings_fanout::FanoutHandle;
 
 use crate::auth::Auth;
@@ -25,11 +25,18 @@ pub struct HttpState {
     pub auth: Auth,
     /// Who is subscribed on the Mercure endpoint, while that is of interest.
     pub active: Arc<ActiveSubscriptions>,
+    /// What may grow, and how far.
+    pub limits: Arc<LiveLimits>,
     /// How it answers.
     pub config: HttpConfig,
 }
 
 impl HttpState {
+    /// The limits that hold now.
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.get()
+    }
+
     /// The wall clock.
     pub fn now(&self) -> Timestamp {
         wall_clock()

@@ -53,8 +53,7 @@ impl HubBuilder {
 
     /// The limits of connections, requests and readers.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.fanout.limits = limits.clone();
-        self.http.limits = limits;
+        self.fanout.limits = Arc::new(limits.into());
         self
     }
 
@@ -140,6 +139,7 @@ impl HubBuilder {
             None => Arc::new(memory(MemoryOptions { history, ids_resolve_by_time: http.demo.is_some() })),
         };
         let counters = Arc::new(Counters::default());
+        let limits = Arc::clone(&fanout.limits);
         let fanout = Fanout::start(&engine, &counters, &fanout)?;
         let phase = Arc::new(PhaseLatch::default());
         phase.advance(Phase::Ready);
@@ -150,6 +150,7 @@ impl HubBuilder {
             phase,
             auth: Auth::new(authority),
             active: Arc::default(),
+            limits,
             config: http,
         };
         Ok(Hub::new(Arc::new(state), fanout))

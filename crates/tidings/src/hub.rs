@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use tidings_auth::Authority;
-use tidings_core::{AppendError, Counters, EngineError, Grants, Phase, Position, Publication, ResumeRequest};
+use tidings_core::{AppendError, Counters, EngineError, Grants, Limits, Phase, Position, Publication, ResumeRequest};
 use tidings_fanout::{Fanout, Subscription};
 use tidings_http::{HttpState, Server};
 use tidings_topic::Topic;
@@ -15,6 +15,7 @@ use tidings_wire::EventId;
 
 use crate::builder::HubBuilder;
 use crate::events::{Events, SubscribeOptions};
+use crate::limit_log::LimitLog;
 
 /// A hub. Clones are the same hub; it ends with the last of them, and its streams with it.
 #[derive(Clone)]
@@ -109,6 +110,12 @@ impl Hub {
         self.0.state.auth.replace(authority);
     }
 
+    /// From now on `limits` hold, for what comes: who is within stays, a stream keeps the lifetime that it began with,
+    /// and listeners that are open keep the timeouts of their sockets.
+    pub fn replace_limits(&self, limits: Limits) {
+        self.0.state.limits.replace(limits);
+    }
+
     /// Fetches the keys that another server publishes (`JwksSource::Url`) again and again, for ever. [`Hub::serve`] does it
     /// while it serves; a program that has [`Hub::router`] in a server of its own runs this beside it.
     pub async fn keep_keys_fresh(&self) {
@@ -135,6 +142,7 @@ impl Hub {
         tokio::select! {
             () = shutdown => {}
             () = self.keep_keys_fresh() => {}
+            () = LimitLog::new(self.counters()).keep(self.counters()) => {}
         }
         let deadline = Instant::now() + drain + DRAIN_GRACE;
         self.0.state.phase.advance(Phase::Draining);

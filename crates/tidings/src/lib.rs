@@ -24,6 +24,7 @@
 mod builder;
 mod events;
 mod hub;
+mod limit_log;
 
 pub use builder::HubBuilder;
 pub use events::{Events, SubscribeOptions};

@@ -11,6 +11,17 @@ pub(crate) fn parse_count(raw: &str) -> Result<usize, String> {
     }
 }
 
+/// A whole number from 1, of what comes in a second.
+///
+/// # Errors
+/// What is expected, when it is anything else.
+pub(crate) fn parse_rate(raw: &str) -> Result<u32, String> {
+    match raw.parse() {
+        Ok(rate @ 1..) if is_plain(raw) => Ok(rate),
+        _ => Err(format!("expected a whole number from 1 to {}", u32::MAX)),
+    }
+}
+
 /// A whole number from 0.
 ///
 /// # Errors

@@ -15,6 +15,8 @@ pub(crate) enum DurationError {
     UnknownUnit { unit: String },
     #[error("it is longer than this program can count; expected {FORM}")]
     TooLong,
+    #[error("it must not be 0; expected {FORM}")]
+    Zero,
 }
 
 const FORM: &str = "a whole number and its unit, ms, s, m, h or d, as in 15s";
@@ -39,6 +41,17 @@ pub(crate) fn parse_duration(raw: &str) -> Result<Duration, DurationError> {
         }
     };
     number.checked_mul(unit_ms).map(Duration::from_millis).ok_or(DurationError::TooLong)
+}
+
+/// A duration that is not 0.
+///
+/// # Errors
+/// [`DurationError`] when it is anything else.
+pub(crate) fn parse_some_duration(raw: &str) -> Result<Duration, DurationError> {
+    match parse_duration(raw)? {
+        Duration::ZERO => Err(DurationError::Zero),
+        duration => Ok(duration),
+    }
 }
 
 /// Digits, and what comes after them. The number is `None` when it is too large; all is when there is no digit.

@@ -5,6 +5,7 @@
 //! from it. What the values mean together is in `plan`.
 
 mod access;
+mod limits;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,12 +14,13 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use super::count::{parse_count, parse_number};
+use super::count::parse_number;
 use super::duration::parse_duration;
-use super::size::{parse_size, parse_some_size};
+use super::size::parse_size;
 use crate::logs::LogFlags;
 
 pub(crate) use self::access::AccessFlags;
+pub(crate) use self::limits::LimitFlags;
 
 /// All that can be decided about a hub.
 #[derive(Args, Clone, Debug)]
@@ -152,77 +154,6 @@ pub(crate) struct StreamFlags {
     /// Cost: about 210 bytes for an idle stream, with body about 14,500.
     #[arg(long, env = "TIDINGS_DELIVERY", value_name = "WAY", default_value = "auto")]
     pub(crate) delivery: Way,
-}
-
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Limits")]
-pub(crate) struct LimitFlags {
-    /// Most connections of all kinds; a new one beyond them is told to come back later [default: the file descriptors
-    /// the system grants less 500]
-    ///
-    /// Cost: for each an idle stream's memory, and 2 to 4 KiB of the kernel's; up to 512 KiB while its reader is slow.
-    #[arg(long, env = "TIDINGS_MAX_CONNECTIONS", value_name = "N", value_parser = parse_count)]
-    pub(crate) max_connections: Option<usize>,
-
-    /// Most bytes of an event's data
-    ///
-    /// Cost: held once while it is read, once in the history.
-    #[arg(
-        long,
-        env = "TIDINGS_MAX_EVENT_BYTES",
-        value_name = "SIZE",
-        default_value = "1MiB",
-        value_parser = parse_some_size
-    )]
-    pub(crate) max_event_bytes: usize,
-
-    /// Most topics and patterns that one connection listens to
-    ///
-    /// Cost: about 53 bytes for a topic and up to 160 for a pattern, shared by all who listen to it.
-    #[arg(
-        long,
-        env = "TIDINGS_MAX_TOPICS_PER_CONNECTION",
-        value_name = "N",
-        default_value = "1000",
-        value_parser = parse_count
-    )]
-    pub(crate) max_topics_per_connection: usize,
-
-    /// How long a reader may take no byte while there is something for it, before it is disconnected; 0 for ever
-    ///
-    /// Cost: up to 512 KiB of the kernel's memory for each such reader until then.
-    #[arg(
-        long,
-        env = "TIDINGS_SLOW_CLIENT_TIMEOUT",
-        value_name = "DURATION",
-        default_value = "60s",
-        value_parser = parse_duration
-    )]
-    pub(crate) slow_client_timeout: Duration,
-
-    /// Most bytes a shard replays in one turn before it looks at live events again; 0 for no bound
-    ///
-    /// Cost: live events wait for one such turn at most.
-    #[arg(
-        long,
-        env = "TIDINGS_CATCH_UP_BYTES",
-        value_name = "SIZE",
-        default_value = "1MiB",
-        value_parser = parse_size
-    )]
-    pub(crate) catch_up_bytes: usize,
-
-    /// How long a stream may live, less up to 10 % so that they do not end together; 0 for ever
-    ///
-    /// Cost: one more connection of each reader in that time.
-    #[arg(
-        long,
-        env = "TIDINGS_CONNECTION_LIFETIME",
-        value_name = "DURATION",
-        default_value = "0",
-        value_parser = parse_duration
-    )]
-    pub(crate) connection_lifetime: Duration,
 }
 
 /// What an accepted event survives.

@@ -89,7 +89,7 @@ impl Shard {
     /// Writes to a session that owes nothing what is no event: it stays where it is. Answers how much was taken, if it is
     /// still there.
     pub(super) fn say(&mut self, key: SessionKey, bytes: &Bytes) -> Option<Sent> {
-        let (now, position, outbox_bytes_max) = (self.now, self.position, self.options.limits.batch_bytes_max);
+        let (now, position, outbox_bytes_max) = (self.now, self.position, self.limits.batch_bytes_max);
         let Ok(sent) = self.roster.get(key)?.way.send(bytes, outbox_bytes_max) else {
             self.remove(key, CloseReason::Broken);
             return None;

@@ -22,7 +22,7 @@ impl Shard {
     fn deliver(&mut self) {
         let before = self.position;
         self.records.clear();
-        let committed = self.engine.committed(before, self.options.limits.batch_bytes_max, &mut self.records);
+        let committed = self.engine.committed(before, self.limits.batch_bytes_max, &mut self.records);
         let through = match committed {
             Ok(through) => through,
             Err(behind) => return self.fall_behind(behind.window_start),
@@ -90,7 +90,7 @@ impl Shard {
             }
             let sent = match &mut entry.way {
                 Way::Direct(stream) => crate::socket::send(stream, part.chunk.wire()),
-                body @ Way::Body(_) => body.send(&part.chunk.payload(), self.options.limits.batch_bytes_max),
+                body @ Way::Body(_) => body.send(&part.chunk.payload(), self.limits.batch_bytes_max),
             };
             writes += 1;
             match sent {

@@ -26,7 +26,7 @@ use bytes::Bytes;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token};
 use tidings_core::session::{Next, Pace, Session, Tick};
-use tidings_core::{CloseReason, Counters, Dialect, Engine, Record, Sequence, Timestamp};
+use tidings_core::{CloseReason, Counters, Dialect, Engine, Limits, Record, Sequence, Timestamp};
 use tidings_wire::{COMMENT, Chunk, LAST_CHUNK, encode_retry};
 
 use self::deadlines::Timers;
@@ -87,6 +87,9 @@ pub(crate) struct Shard {
     counters: Arc<Counters>,
     options: FanoutOptions,
     pace: Pace,
+    /// As they were at the begin of the turn.
+    limits: Arc<Limits>,
+    limits_version: u64,
     heartbeat: Chunk,
     began: Instant,
     now: Tick,
@@ -121,8 +124,10 @@ impl Shard {
         options: FanoutOptions,
     ) -> Self {
         let position = engine.tail();
+        let limits_version = options.limits.version();
+        let limits = options.limits.get();
         inbox.set_carried(position);
-        let fetches = Fetches::new(fetches_max(&options.limits));
+        let fetches = Fetches::new(fetches_max(&limits));
         Self {
             roster: Roster::new(Arc::clone(&inbox)),
             registry,
@@ -131,7 +136,9 @@ impl Shard {
             position,
             engine,
             counters,
-            pace: options.pace(),
+            pace: options.pace(&limits),
+            limits,
+            limits_version,
             options,
             heartbeat: Chunk::build(COMMENT.len(), |out| out.extend_from_slice(COMMENT)),
             began: Instant::now(),
@@ -155,6 +162,7 @@ impl Shard {
     fn turn(&mut self, events: &Events) -> bool {
         self.inbox.stay_awake();
         self.rest.begin_turn(Instant::now());
+        self.look_at_limits();
         self.tick();
         for event in events {
             self.on_socket(event);
@@ -177,6 +185,16 @@ impl Shard {
         self.replay();
         self.on_deadlines();
         true
+    }
+
+    /// Takes new limits over, if there are any. What a session has of the old ones, such as its end of life, it keeps.
+    fn look_at_limits(&mut self) {
+        let version = self.options.limits.version();
+        if version != self.limits_version {
+            self.limits_version = version;
+            self.limits = self.options.limits.get();
+            self.pace = self.options.pace(&self.limits);
+        }
     }
 
     fn time_to_sleep(&mut self) -> Option<Duration> {
@@ -249,7 +267,7 @@ impl Shard {
                 counters.sessions_body.add(1);
             }
         }
-        let lifetime = self.options.limits.connection_lifetime.map(|longest| {
+        let lifetime = self.limits.connection_lifetime.map(|longest| {
             let spread = longest.mul_f64(0.9 + 0.1 * fastrand::f64());
             (self.now.after(spread), CloseReason::Lifetime)
         });
@@ -290,7 +308,7 @@ impl Shard {
 
     /// Writes what a session still owes.
     fn flush(&mut self, key: SessionKey) {
-        let outbox_bytes_max = self.options.limits.batch_bytes_max;
+        let outbox_bytes_max = self.limits.batch_bytes_max;
         let Some(entry) = self.roster.get(key) else { return };
         let Some(pending) = entry.session.pending() else { return };
         match entry.way.send(pending, outbox_bytes_max) {
@@ -328,13 +346,18 @@ impl Shard {
                 return self.remove(key, CloseReason::Broken);
             }
         }
-        while pinned_after > pinned && self.pinned_bytes > self.options.limits.pinned_bytes_max {
+        while pinned_after > pinned && self.pinned_bytes > self.buffered_bytes_max() {
             // Those who have taken nothing for longest make room: each holds half a frame, so nothing more can be said
             // to it. One that is only busy with a large event is not among them.
             let Some(slowest) = self.roster.longest_stalled() else { break };
             self.remove(slowest, CloseReason::Lagged);
         }
         self.schedule(key);
+    }
+
+    /// This shard's part of what may be held for readers.
+    fn buffered_bytes_max(&self) -> usize {
+        self.limits.buffered_bytes_max / self.options.shards.max(1)
     }
 
     /// Ends a session in good order: what is pending, the end of the body, the end of the connection.

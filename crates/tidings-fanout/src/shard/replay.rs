@@ -36,7 +36,7 @@ pub(super) struct SharedPage {
 impl Shard {
     /// Lets those with something to do do it, within the budget of a turn.
     pub(super) fn replay(&mut self) {
-        let mut budget = self.options.limits.catch_up_bytes_per_turn;
+        let mut budget = self.limits.catch_up_bytes_per_turn;
         for _ in 0..self.runnable.len() {
             if budget == 0 {
                 break;
@@ -104,7 +104,7 @@ impl Shard {
     }
 
     fn give_page(&mut self, key: SessionKey, cursor: Sequence, page: &SharedPage) -> usize {
-        let outbox_bytes_max = self.options.limits.batch_bytes_max;
+        let outbox_bytes_max = self.limits.batch_bytes_max;
         let own_part;
         let part = if let Some(part) = page.batch.for_all() {
             part
@@ -148,7 +148,7 @@ impl Shard {
             after: cursor,
             through: self.position,
             now: Self::wall_clock(),
-            limit: ReadLimit { bytes_max: self.options.limits.batch_bytes_max, scanned_max: SCANNED_PER_PAGE_MAX },
+            limit: ReadLimit { bytes_max: self.limits.batch_bytes_max, scanned_max: SCANNED_PER_PAGE_MAX },
         }
     }
 

@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use tidings_core::engine::EngineUsage;
-use tidings_core::{CloseReason, Counters, Phase, ResetReason};
+use tidings_core::{CloseReason, Counters, Limit, Phase, ResetReason};
 
 use crate::state::HttpState;
 
@@ -103,6 +103,9 @@ impl Page {
             by_cause,
         );
         let help = "Connections whose request head was too long, too slow or not HTTP.";
+        let by_limit = Limit::ALL.iter().map(|limit| (limit.label(), counters.reached(*limit)));
+        let by_limit_help = "Times that somebody was refused, closed or made to wait because a limit was reached.";
+        self.family("tidings_limit_reached_total", Counter, by_limit_help, "limit", by_limit);
         self.single("tidings_bad_heads_total", Counter, help, counters.bad_heads.get());
     }
 

@@ -96,7 +96,7 @@ impl<'a> Batch<'a> {
         Self {
             state,
             body,
-            lines: Lines::new(line_bytes_max(&state.config.limits)),
+            lines: Lines::new(line_bytes_max(&state.limits())),
             under_way: InOrder::default(),
             report: Report { writer, summary: options.wants_summary.then(Summary::default) },
             caller: options.caller,
@@ -123,7 +123,7 @@ impl<'a> Batch<'a> {
                 Ok(Step::Gone) => return,
                 Err(_elapsed) if self.report.writer.is_full() => return,
                 Err(_elapsed) => {
-                    let timeout = self.state.config.limits.body_timeout;
+                    let timeout = self.state.limits().body_timeout;
                     self.give_up(Problem::BodyTimeout { timeout }.to_fault());
                 }
             }
@@ -135,7 +135,7 @@ impl<'a> Batch<'a> {
         while !self.under_way.is_full() {
             let next = self.lines.next().or_else(|| if self.has_read_all { self.lines.finish() } else { None });
             let Some(Line { number, text }) = next else { return };
-            let limits = &self.state.config.limits;
+            let limits = &self.state.limits();
             let parsed = match text {
                 Some(text) => parse_line(&text, &self.default_topic, limits.event_bytes_max),
                 None => Err(too_long(limits)),
@@ -187,7 +187,7 @@ impl<'a> Batch<'a> {
 
     /// How long the other side may do nothing: send, or take its answers. The history takes the time it needs.
     fn patience(&self) -> Option<Duration> {
-        let limits = &self.state.config.limits;
+        let limits = &self.state.limits();
         match () {
             () if !self.under_way.is_empty() => None,
             () if self.report.writer.is_full() => limits.slow_client_timeout,

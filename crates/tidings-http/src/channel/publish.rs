@@ -38,7 +38,7 @@ pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Bo
     let topic = single_topic(in_path.as_deref(), parameters.topic.as_deref())?;
     caller.check_may_publish(topic.as_str())?;
     let publication = Publication {
-        data: read_text(body, &state.config.limits).await?,
+        data: read_text(body, &state.limits()).await?,
         event_type: parameters.event_type,
         id: parameters.id,
         retry_ms: parameters.retry_ms,

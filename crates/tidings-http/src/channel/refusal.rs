@@ -55,7 +55,11 @@ pub(crate) fn refusal(parts: &Parts, why: Refusal) -> Response {
     // To any other request than one for a stream, 200 would say that it was done.
     let wants_stream = matches!(parts.method, Method::GET | Method::HEAD) && is_stream_path(parts.uri.path());
     let mut response = if wants_stream && is_browser(&parts.headers) {
-        farewell(parts.version, retry_after, why.reason())
+        let mut response = farewell(parts.version, retry_after, why.reason());
+        if let Some(limit) = why.problem(retry_after).limit() {
+            response.extensions_mut().insert(limit);
+        }
+        response
     } else {
         why.problem(retry_after).answer(parts.version)
     };

@@ -133,7 +133,7 @@ async fn decide(state: &HttpState, parts: &Parts) -> Result<Prepared, Problem> {
         return Ok(Prepared::Answer(refusal(parts, Refusal::Draining)));
     }
     let now = state.now();
-    let mut question = Question::parse(parts, now, state.config.limits.topics_per_connection_max)?;
+    let mut question = Question::parse(parts, now, state.limits().topics_per_connection_max)?;
     if let Some(ticket) = &ticket {
         question.selectors = ticket.topics.clone();
     }

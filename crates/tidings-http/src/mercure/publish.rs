@@ -31,7 +31,7 @@ pub(super) async fn publish(
     if !is_form(&parts.headers) {
         return Err(Rejection::NoTopic);
     }
-    let limits = &state.config.limits;
+    let limits = &state.limits();
     let form = read(body, limits).await?;
     let update_limits = UpdateLimits { topics_max: TOPICS_MAX, data_bytes_max: limits.event_bytes_max };
     let update = Update::parse(&form, dialect_of(caller).unwrap_or_default(), update_limits)?;

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Version};
+use tidings_core::Limit;
 
 use crate::mercure::dialect::Dialect;
 use crate::mercure::form::Malformed;
@@ -98,6 +99,9 @@ impl Rejection {
         let mut response = text_answer(status, &text);
         let is_temporary = matches!(self, Self::Draining | Self::KeysUnavailable);
         response.extensions_mut().insert(if is_temporary { Refused::ForNow } else { Refused::ForItsRequest });
+        if let Some(limit) = self.limit() {
+            response.extensions_mut().insert(limit);
+        }
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge(metadata_url) {
             headers.insert(WWW_AUTHENTICATE, challenge);
@@ -113,6 +117,16 @@ impl Rejection {
             _ => {}
         }
         response
+    }
+
+    /// The limit that was reached, if it tells of one.
+    fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooMany { .. } => Some(Limit::TopicsPerConnection),
+            Self::Stalled => Some(Limit::BodyTime),
+            Self::TooLarge { .. } => Some(Limit::EventBytes),
+            _ => None,
+        }
     }
 
     /// What the developer should know beside the text, which is fixed.

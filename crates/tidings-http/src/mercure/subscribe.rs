@@ -41,7 +41,7 @@ pub(super) async fn decide(
         (refused(state.config.access, problem), guess)
     })?;
     let rules = dialect_of(&caller).unwrap_or(guess);
-    let limits = QuestionLimits { topics_max: state.config.limits.topics_per_connection_max };
+    let limits = QuestionLimits { topics_max: state.limits().topics_per_connection_max };
     let query = parts.uri.query().unwrap_or("").as_bytes();
     let hub_url = hub_url(&state.config, parts);
     let question = Question::parse(&parts.headers, query, form, rules, &hub_url, limits)?;

@@ -77,7 +77,7 @@ impl Slot {
 pub(super) async fn serve(connection: Connection, arrival: Arrival) {
     let Arrival { socket, read, permit, .. } = arrival;
     let Ok(mut stream) = TcpStream::from_std(socket) else { return };
-    let limits = &connection.state.config.limits;
+    let limits = &connection.state.limits();
     let Ok(read) = timeout(limits.head_timeout, read_head(&mut stream, read, limits.head_bytes_max)).await else {
         connection.state.counters.bad_heads.increment();
         return;
@@ -122,7 +122,7 @@ async fn serve_http1(connection: Connection, io: Io, permit: Permit) -> hyper::R
     let mut driver = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
-        .max_buf_size(state.config.limits.head_bytes_max.max(HYPER_BUFFER_MIN))
+        .max_buf_size(state.limits().head_bytes_max.max(HYPER_BUFFER_MIN))
         .serve_connection(io, handler);
     let mut closing = pin!(closing.cancelled());
     let mut is_closing = false;
@@ -160,7 +160,7 @@ fn hand_over<S>(state: &HttpState, slot: &Slot, parts: http1::Parts<Io, S>, perm
 async fn serve_http2(connection: Connection, io: Io, permit: Permit) -> hyper::Result<()> {
     let Connection { state, closing } = connection;
     let is_over_limit = permit.is_over_limit();
-    let limits = state.config.limits.clone();
+    let limits = state.limits();
     let handler = service_fn(move |request| respond(Arc::clone(&state), is_over_limit, request));
     let mut driver = pin!(
         http2::Builder::new(TokioExecutor::new())

@@ -36,7 +36,7 @@ impl Server {
     /// # Errors
     /// When a listener cannot be prepared, or the system gives no poll, runtime or thread.
     pub fn open(listeners: Vec<TcpListener>, state: Arc<HttpState>) -> io::Result<Self> {
-        let gate = ConnectionGate::new(state.config.limits.connections_max);
+        let gate = ConnectionGate::new(Arc::clone(&state.limits));
         let workers = Arc::new(Workers::start(available_parallelism().map_or(1, usize::from) / CORES_PER_WORKER)?);
         let (connections, closing) = (TaskTracker::new(), CancellationToken::new());
         let porter = HubPorter {
@@ -51,7 +51,7 @@ impl Server {
             state.fanout.clone(),
             Arc::clone(&gate),
             Arc::clone(&state.counters),
-            state.config.limits.clone(),
+            Arc::clone(&state.limits),
         )?;
         state.phase.advance(Phase::Ready);
         Ok(Self { state, gate, door, connections, closing, _workers: workers })

@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tidings_core::Limits;
 
 use crate::bodies::{Broken, fed, in_frames, stalled};
 use crate::world::{Answer, World, position, request};
@@ -114,7 +115,7 @@ async fn the_query_names_the_default_topic_and_nothing_else() {
 
 #[tokio::test]
 async fn only_a_line_has_a_limit() {
-    let world = World::configured(|config| config.limits.event_bytes_max = 100);
+    let world = World::limited(Limits { event_bytes_max: 100, ..Limits::default() });
     let line = |len: usize| format!("{{\"data\":\"{}\"}}\n", "x".repeat(len));
     let body = format!("{}{}{}{}", line(100).repeat(1000), line(101), line(20_000), line(1));
     let answer = send(&world, "/events", body).await;
@@ -151,7 +152,7 @@ async fn a_body_that_breaks_off_says_where() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_is_given_up() {
-    let world = World::configured(|config| config.limits.body_timeout = std::time::Duration::from_secs(5));
+    let world = World::limited(Limits { body_timeout: std::time::Duration::from_secs(5), ..Limits::default() });
     let answer = send(&world, "/events", stalled()).await;
     assert_eq!(shape(&answer.lines()), [(None, Some(1), Some("body"))]);
 }

@@ -1,6 +1,7 @@
 //! `POST` and `DELETE`: what is taken, what is answered, and what is refused for which field.
 
 use http::StatusCode;
+use tidings_core::Limits;
 use tidings_http::HttpConfig;
 
 use crate::bodies::{in_frames, stalled};
@@ -93,7 +94,7 @@ async fn a_refusal_repeats_the_value_but_not_all_of_it() {
 
 #[tokio::test]
 async fn data_are_utf8_and_of_limited_length() {
-    let world = World::configured(|config| config.limits.event_bytes_max = 10);
+    let world = World::limited(Limits { event_bytes_max: 10, ..Limits::default() });
     assert_eq!(world.post("/events", "0123456789").await.status, StatusCode::OK);
     let answer = world.post("/events", "0123456789x").await;
     assert_eq!((answer.status, answer.header("connection")), (StatusCode::PAYLOAD_TOO_LARGE, Some("close")));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, Version};
-use tidings_core::{Dialect, HistoryLimits, MemoryOptions};
+use tidings_core::{Dialect, HistoryLimits, Limits, MemoryOptions};
 use tidings_fanout::Subscription;
 use tidings_http::{Delivery, HttpConfig, Prepared, TakeOver, Takeover, Welcome, prepare};
 
@@ -49,7 +49,7 @@ async fn a_stream_is_refused_to_who_excludes_it() {
 
 #[tokio::test]
 async fn a_bad_question_is_named() {
-    let world = World::configured(|config| config.limits.topics_per_connection_max = 2);
+    let world = World::limited(Limits { topics_per_connection_max: 2, ..Limits::default() });
     for (target, field) in [
         ("/events/", "topic"),
         ("/events?topic=a*", "topic"),

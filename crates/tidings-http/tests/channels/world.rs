@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use tidings_core::{Counters, Engine, Epoch, MemoryEngine, MemoryOptions, Phase};
+use tidings_core::{Counters, Engine, Epoch, Limits, LiveLimits, MemoryEngine, MemoryOptions, Phase};
 use tidings_fanout::{Fanout, FanoutOptions};
 use tidings_http::{Auth, HttpConfig, HttpState};
 use tokio::time::timeout;
@@ -49,15 +49,25 @@ impl World {
         Self::with(config, MemoryOptions::default())
     }
 
+    pub(crate) fn limited(limits: Limits) -> Self {
+        Self::within(limits, HttpConfig::default(), MemoryOptions::default())
+    }
+
     pub(crate) fn with(config: HttpConfig, options: MemoryOptions) -> Self {
+        Self::within(Limits::default(), config, options)
+    }
+
+    fn within(limits: Limits, config: HttpConfig, options: MemoryOptions) -> Self {
+        let limits = Arc::new(LiveLimits::new(limits));
         let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new(Epoch::from_unix_micros(EPOCH_MICROS), options));
         let counters = Arc::new(Counters::default());
-        let options = FanoutOptions { shards: 1, limits: config.limits.clone(), ..FanoutOptions::default() };
+        let options = FanoutOptions { shards: 1, limits: Arc::clone(&limits), ..FanoutOptions::default() };
         let fanout = Fanout::start(&engine, &counters, &options).expect("the system has a thread for a shard");
         let phase = Arc::default();
         let (auth, active) = (Auth::default(), Arc::default());
         let fanout_handle = fanout.handle().clone();
-        let state = Arc::new(HttpState { engine, fanout: fanout_handle, counters, phase, auth, active, config });
+        let state =
+            Arc::new(HttpState { engine, fanout: fanout_handle, counters, phase, auth, active, limits, config });
         state.phase.advance(Phase::Ready);
         Self { state, _fanout: fanout }
     }

@@ -229,7 +229,7 @@ fn what_the_slow_ones_pin_is_limited(setup: Setup) {
     const READERS: usize = 10;
     const PINNED_MAX: usize = 3 * MIB;
     let way = setup.delivery;
-    let limits = Limits { pinned_bytes_max: PINNED_MAX, socket_send_buffer_bytes: 16 * 1024, ..wide_limits() };
+    let limits = Limits { buffered_bytes_max: PINNED_MAX, socket_send_buffer_bytes: 16 * 1024, ..wide_limits() };
     let hub = TestHub::start(setup, |builder| builder.limits(limits).shards(1));
     let slow: Vec<_> = (0..READERS).map(|_| Reader::open_narrow(hub.address, "/events/t")).collect();
     let live = || hub.counters().sessions_live.get();

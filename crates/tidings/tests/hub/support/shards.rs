@@ -63,12 +63,22 @@ impl Shards {
         } else {
             Arc::new(MemoryEngine::new(Epoch::from_unix_micros(1_795_464_000_000_000), memory))
         };
-        let mut options =
-            FanoutOptions { shards: 2, limits: wide_limits(), heartbeat: None, retry: Duration::from_secs(2) };
+        let mut options = FanoutOptions {
+            shards: 2,
+            limits: Arc::new(wide_limits().into()),
+            heartbeat: None,
+            retry: Duration::from_secs(2),
+        };
         configure(&mut options);
         let counters = Arc::default();
         let fanout = Fanout::start(&engine, &counters, &options).expect("the system has a few threads more");
-        Self { fanout, counters, engine, gate: ConnectionGate::new(1000), delivery: setup.delivery }
+        Self {
+            fanout,
+            counters,
+            engine,
+            gate: ConnectionGate::new(Arc::new(wide_limits().into())),
+            delivery: setup.delivery,
+        }
     }
 
     #[track_caller]

@@ -1,0 +1,1 @@
+//! Limits of connections: in all, for an address, for a subject, for topics and heads.

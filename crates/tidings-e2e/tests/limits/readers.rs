@@ -1,0 +1,1 @@
+//! Limits of those who read: lag, time, memory, replays.
