@@ -12,6 +12,7 @@ use tidings::{Action, Authority, Hub};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::certificate::CertificateFiles;
 use crate::config::Plan;
 use crate::descriptors;
 use crate::exit::Failure;
@@ -23,6 +24,8 @@ use crate::store;
 /// A hub whose ports are bound and which serves nobody yet.
 pub(crate) struct ListeningHub {
     hub: Hub,
+    /// What its listeners speak.
+    scheme: &'static str,
     listeners: Vec<Listener>,
     admin: Option<Listener>,
     drain: Duration,
@@ -50,6 +53,8 @@ impl ListeningHub {
         if !plan.is_open() {
             authority = Some(Arc::new(keys::authority(&plan.keys).map_err(Failure::usage)?));
         }
+        let certificate = plan.certificate.as_ref().map(CertificateFiles::read).transpose().map_err(Failure::usage)?;
+        let scheme = if certificate.is_some() { "https" } else { "http" };
         let bind_all = plan.listen.iter().map(|&address| Listener::bind("--listen", address));
         let listeners = bind_all.collect::<Result<_, _>>()?;
         let admin = plan.admin_listen.map(|address| Listener::bind("--admin-listen", address)).transpose()?;
@@ -62,12 +67,15 @@ impl ListeningHub {
         if let Some(authority) = authority {
             builder = builder.authority(authority);
         }
+        if let Some(certificate) = certificate {
+            builder = builder.tls(certificate);
+        }
         let hub = match engine {
             Some(engine) => builder.engine(engine),
             None => builder,
         };
         let hub = hub.build().map_err(|error| Failure::running(format!("the hub cannot start: {error}")))?;
-        Ok(Self { hub, listeners, admin, drain, signals, hang_ups, keys_again: Arc::new(keys_again) })
+        Ok(Self { hub, scheme, listeners, admin, drain, signals, hang_ups, keys_again: Arc::new(keys_again) })
     }
 
     /// The hub itself.
@@ -85,7 +93,7 @@ impl ListeningHub {
                 SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        format!("http://{address}")
+        format!("{}://{address}", self.scheme)
     }
 
     /// Serves until a signal asks it to stop, then drains. A second signal ends it at once.
@@ -93,7 +101,7 @@ impl ListeningHub {
     /// # Errors
     /// A [`Failure`] when a listener fails, or a second signal cut the drain short.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
-        let Self { hub, listeners, admin, drain, mut signals, mut hang_ups, keys_again } = self;
+        let Self { hub, scheme, listeners, admin, drain, mut signals, mut hang_ups, keys_again } = self;
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
         let admin_address = admin.as_ref().map(|admin| admin.address);
 
@@ -106,7 +114,7 @@ impl ListeningHub {
         let mut serving = pin!(hub.serve(sockets, until_closed(when_stopped), drain));
         let asked_twice = async {
             // Serving was polled once when this is: the hub accepts, and only then is the announcement true.
-            announce(&addresses, admin_address);
+            announce(scheme, &addresses, admin_address);
             signals.next().await;
             tracing::info!(?drain, "asked to stop: streams are being ended; a second signal ends at once");
             drop(stop);
@@ -166,9 +174,9 @@ async fn until_closed(sender: oneshot::Receiver<()>) {
     let _ = sender.await;
 }
 
-fn announce(addresses: &[SocketAddr], admin: Option<SocketAddr>) {
+fn announce(scheme: &str, addresses: &[SocketAddr], admin: Option<SocketAddr>) {
     for address in addresses {
-        say::result(format_args!("listening on http://{address}"));
+        say::result(format_args!("listening on {scheme}://{address}"));
     }
     if let Some(address) = admin {
         say::result(format_args!("admin listening on http://{address}"));

@@ -2,6 +2,7 @@
 //!
 //! Here are arguments, signals, printing and exit codes. What a hub does is in the library `tidings`.
 
+mod certificate;
 mod cmd;
 mod config;
 mod descriptors;

@@ -217,6 +217,7 @@ impl Browser {
         let script_millis = u64::try_from(DEADLINE.as_millis() / 2).expect("a minute or so");
         json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": { "binary": on_path("chromium"), "args": flags },
+            "acceptInsecureCerts": true, // tests make their own
             "timeouts": { "script": script_millis },
         }}})
     }

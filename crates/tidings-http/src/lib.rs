@@ -21,6 +21,7 @@ mod serve;
 mod state;
 mod takeover;
 mod time_text;
+mod tls;
 
 pub use admin::admin_router;
 pub use auth::Auth;
@@ -31,3 +32,4 @@ pub use router::{answer, is_stream_path, prepare, router};
 pub use serve::Server;
 pub use state::HttpState;
 pub use takeover::{TakeOver, Takeover};
+pub use tls::{Tls, TlsError, TlsIdentity};

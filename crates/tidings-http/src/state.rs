@@ -10,6 +10,7 @@ use tidings_fanout::FanoutHandle;
 use crate::auth::Auth;
 use crate::config::HttpConfig;
 use crate::mercure::ActiveSubscriptions;
+use crate::tls::Tls;
 
 /// One hub, as its HTTP side sees it.
 pub struct HttpState {
@@ -25,6 +26,8 @@ pub struct HttpState {
     pub auth: Auth,
     /// Who is subscribed on the Mercure endpoint, while that is of interest.
     pub active: Arc<ActiveSubscriptions>,
+    /// Whom it shows itself as to those who come by HTTPS; `None`: all come by plain HTTP.
+    pub tls: Option<Tls>,
     /// What may grow, and how far.
     pub limits: Arc<LiveLimits>,
     /// How it answers.

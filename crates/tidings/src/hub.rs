@@ -9,7 +9,7 @@ use axum::Router;
 use tidings_auth::Authority;
 use tidings_core::{AppendError, Counters, EngineError, Grants, Limits, Phase, Position, Publication, ResumeRequest};
 use tidings_fanout::{Fanout, Subscription};
-use tidings_http::{HttpState, Server};
+use tidings_http::{HttpState, Server, TlsIdentity};
 use tidings_topic::Topic;
 use tidings_wire::EventId;
 
@@ -114,6 +114,14 @@ impl Hub {
     /// and listeners that are open keep the timeouts of their sockets.
     pub fn replace_limits(&self, limits: Limits) {
         self.0.state.limits.replace(limits);
+    }
+
+    /// Shows the hub as `identity` from now on, to new connections. A hub that began without [`HubBuilder::tls`] stays
+    /// so; answers whether it took it.
+    pub fn replace_tls(&self, identity: TlsIdentity) -> bool {
+        let Some(tls) = &self.0.state.tls else { return false };
+        tls.replace(identity);
+        true
     }
 
     /// Fetches the keys that another server publishes (`JwksSource::Url`) again and again, for ever. [`Hub::serve`] does it

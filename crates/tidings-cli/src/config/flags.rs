@@ -61,6 +61,19 @@ pub(crate) struct ListenFlags {
     #[arg(long, env = "TIDINGS_ADMIN_LISTEN", value_name = "ADDR", value_parser = parse_address)]
     pub(crate) admin_listen: Option<SocketAddr>,
 
+    /// Certificate chain in PEM, the hub's own certificate first; with it --listen speaks HTTPS and nothing else [default:
+    /// none, plain HTTP]
+    ///
+    /// Cost: about 30 KB for each connection, and no stream takes the direct way.
+    #[arg(long, env = "TIDINGS_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate, in PEM, without a passphrase [default: none]
+    ///
+    /// Cost: none.
+    #[arg(long, env = "TIDINGS_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+
     /// After SIGTERM or SIGINT, how long to spread the ends of the streams, so that readers do not come back all at once
     ///
     /// Cost: a restart takes so much longer while readers are connected.

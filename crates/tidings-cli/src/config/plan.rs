@@ -11,6 +11,7 @@ use super::given::HubSettings;
 use super::keys::Keys;
 use super::origin::{CorsOrigin, PublishOrigin};
 use super::place::Place;
+use crate::certificate::CertificateFiles;
 use crate::exit::Failure;
 
 /// A hub as it is to be: checked, and not yet begun.
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) listen: Vec<SocketAddr>,
     /// Where those come who run it.
     pub(crate) admin_listen: Option<SocketAddr>,
+    /// Where its certificate is, if it speaks HTTPS.
+    pub(crate) certificate: Option<CertificateFiles>,
     /// How long its end may take.
     pub(crate) drain: Duration,
     /// Most connections, if somebody decided it.
@@ -61,6 +64,8 @@ pub(crate) enum PlanError {
         port = .address.port()
     )]
     Exposed { address: SocketAddr },
+    #[error("{given} is given without {missing}; expected both, a certificate and its key, or neither")]
+    HalfOfTls { given: &'static str, missing: &'static str },
 }
 
 impl From<PlanError> for Failure {
@@ -86,11 +91,20 @@ impl Plan {
             return Err(PlanError::Exposed { address });
         }
 
+        let certificate = match (&listening.tls_cert, &listening.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(CertificateFiles { certificate: certificate.clone(), key: key.clone() })
+            }
+            (None, None) => None,
+            (Some(_), None) => return Err(PlanError::HalfOfTls { given: "--tls-cert", missing: "--tls-key" }),
+            (None, Some(_)) => return Err(PlanError::HalfOfTls { given: "--tls-key", missing: "--tls-cert" }),
+        };
         let place = Place::of(store, purpose);
         let default = place.default_history();
         Ok(Self {
             listen: listening.listen.clone(),
             admin_listen: listening.admin_listen,
+            certificate,
             drain: listening.drain,
             connections_max: limits.max_connections,
             history: HistoryLimits {

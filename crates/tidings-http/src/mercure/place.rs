@@ -2,10 +2,11 @@
 
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use url::Url;
 
 use crate::config::HttpConfig;
+use crate::tls::CameByHttps;
 
 /// The hub's path. Documents and reserved topics begin with it.
 pub(crate) const PATH: &str = "/.well-known/mercure";
@@ -68,7 +69,7 @@ pub(super) fn hub_url(config: &HttpConfig, parts: &Parts) -> String {
     }
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("localhost");
-    format!("{}://{host}{PATH}", scheme(&parts.headers, parts.uri.scheme_str()))
+    format!("{}://{host}{PATH}", scheme(parts))
 }
 
 /// Where the metadata of the hub at `hub_url` are: the well-known name goes between its host and its path. (RFC 9728, 3.1)
@@ -91,9 +92,11 @@ fn is_address(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
-fn scheme(headers: &HeaderMap, in_target: Option<&str>) -> &'static str {
-    let forwarded = headers.get(FORWARDED_PROTO).map(http::HeaderValue::as_bytes);
-    let is_https = forwarded.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https")) || in_target == Some("https");
+fn scheme(parts: &Parts) -> &'static str {
+    let forwarded = parts.headers.get(FORWARDED_PROTO).map(http::HeaderValue::as_bytes);
+    let is_https = forwarded.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"))
+        || parts.uri.scheme_str() == Some("https")
+        || parts.extensions.get::<CameByHttps>().is_some();
     if is_https { "https" } else { "http" }
 }
 

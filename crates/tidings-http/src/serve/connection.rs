@@ -18,13 +18,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tidings_core::CloseReason;
 use tidings_fanout::{Arrival, Permit, Subscription, has_empty_line};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::io::{Io, Unflushed};
 use super::porter::response_head;
+use crate::tls::{self, CameByHttps, Private, Tls};
 use crate::{HttpState, TakeOver, Takeover};
 
 /// How long a connection may wait for its next request.
@@ -76,19 +77,20 @@ impl Slot {
 /// Serves a connection to its end. Its errors are its own: a peer that breaks HTTP or leaves is not our fault.
 pub(super) async fn serve(connection: Connection, arrival: Arrival) {
     let Arrival { socket, read, permit, .. } = arrival;
-    let Ok(mut stream) = TcpStream::from_std(socket) else { return };
-    let limits = &connection.state.limits();
-    let Ok(read) = timeout(limits.head_timeout, read_head(&mut stream, read, limits.head_bytes_max)).await else {
-        connection.state.counters.bad_heads.increment();
-        return;
-    };
-    let Some(read) = read else { return };
-    let is_http2 = read.starts_with(HTTP2_PREFACE);
+    let Ok(stream) = TcpStream::from_std(socket) else { return };
     let counters = Arc::clone(&connection.state.counters);
-    let write_timeout = limits.slow_client_timeout.map(|timeout| timeout * WRITE_TIMEOUTS);
-    let io = Io::new(stream, read.into(), write_timeout);
-    let served =
-        if is_http2 { serve_http2(connection, io, permit).await } else { serve_http1(connection, io, permit).await };
+    let state = Arc::clone(&connection.state);
+    let served = match &state.tls {
+        None => {
+            let Some((io, is_http2)) = begin(&state, stream, read).await else { return };
+            if is_http2 { serve_http2(connection, io, permit).await } else { serve_http1(connection, io, permit).await }
+        }
+        Some(tls) => {
+            let Some(private) = make_private(&state, tls, stream, read).await else { return };
+            let Some((io, is_http2)) = begin(&state, private, Vec::new()).await else { return };
+            if is_http2 { serve_http2(connection, io, permit).await } else { serve_private(connection, io, permit).await }
+        }
+    };
     if let Err(error) = served {
         if error.is_parse() {
             counters.bad_heads.increment();
@@ -97,9 +99,48 @@ pub(super) async fn serve(connection: Connection, arrival: Arrival) {
     }
 }
 
+/// Makes a connection private; `None` when it did not become so in time. Who speaks plain HTTP to such a port is told.
+async fn make_private(state: &HttpState, tls: &Tls, mut stream: TcpStream, read: Vec<u8>) -> Option<Private> {
+    if !read.is_empty() && !tls::is_handshake(&read) {
+        state.counters.bad_heads.increment();
+        // Whatever became of it: the connection ends here.
+        let _ = timeout(state.limits().head_timeout, stream.write_all(PLAIN_HTTP_HERE)).await;
+        return None;
+    }
+    match timeout(state.limits().head_timeout, tls.accept(stream, read)).await {
+        Ok(Ok(private)) => Some(private),
+        Ok(Err(error)) => {
+            state.counters.bad_heads.increment();
+            tracing::debug!(%error, "a connection did not become private");
+            None
+        }
+        Err(_) => {
+            state.counters.bad_heads.increment();
+            None
+        }
+    }
+}
+
+/// The answer to plain HTTP where HTTPS is spoken.
+const PLAIN_HTTP_HERE: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
+    content-length: 45\r\nconnection: close\r\n\r\nThis port speaks HTTPS: use an https address\n";
+
+/// Waits for the first head. Answers what hyper goes on with, and whether it is HTTP/2; `None` when none came in time.
+async fn begin<S: AsyncRead + Unpin>(state: &HttpState, mut stream: S, read: Vec<u8>) -> Option<(Io<S>, bool)> {
+    let limits = state.limits();
+    let Ok(read) = timeout(limits.head_timeout, read_head(&mut stream, read, limits.head_bytes_max)).await else {
+        state.counters.bad_heads.increment();
+        return None;
+    };
+    let read = read?;
+    let is_http2 = read.starts_with(HTTP2_PREFACE);
+    let write_timeout = limits.slow_client_timeout.map(|timeout| timeout * WRITE_TIMEOUTS);
+    Some((Io::new(stream, read.into(), write_timeout), is_http2))
+}
+
 /// Reads on until the first head is whole, or is HTTP/2's, or is too long, which hyper then says; `None` when the peer
 /// leaves before. Hyper has one time for a head and for the wait before it; the first head gets less.
-async fn read_head(stream: &mut TcpStream, mut read: Vec<u8>, bytes_max: usize) -> Option<Vec<u8>> {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin), mut read: Vec<u8>, bytes_max: usize) -> Option<Vec<u8>> {
     let mut room = [0; 2048];
     while !read.starts_with(HTTP2_PREFACE) && !has_empty_line(&read) && read.len() <= bytes_max {
         let count = stream.read(&mut room).await.ok().filter(|count| *count > 0)?;
@@ -157,7 +198,35 @@ fn hand_over<S>(state: &HttpState, slot: &Slot, parts: http1::Parts<Io, S>, perm
     }
 }
 
-async fn serve_http2(connection: Connection, io: Io, permit: Permit) -> hyper::Result<()> {
+/// HTTP/1 on a private connection: nobody can take its socket over.
+async fn serve_private(connection: Connection, io: Io<Private>, permit: Permit) -> hyper::Result<()> {
+    let Connection { state, closing } = connection;
+    let is_over_limit = permit.is_over_limit();
+    let head_bytes_max = state.limits().head_bytes_max;
+    let handler = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(CameByHttps);
+        respond(Arc::clone(&state), is_over_limit, request)
+    });
+    let mut driver = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE_TIMEOUT)
+            .max_buf_size(head_bytes_max.max(HYPER_BUFFER_MIN))
+            .serve_connection(io, handler)
+    );
+    tokio::select! {
+        ended = &mut driver => ended,
+        () = closing.cancelled() => {
+            driver.as_mut().graceful_shutdown();
+            driver.await
+        }
+    }
+}
+
+async fn serve_http2<S>(connection: Connection, io: Io<S>, permit: Permit) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let Connection { state, closing } = connection;
     let is_over_limit = permit.is_over_limit();
     let limits = state.limits();

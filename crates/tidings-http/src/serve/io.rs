@@ -11,12 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// A socket whose first bytes were read by somebody else.
-pub(super) struct Io {
-    stream: TokioIo<TcpStream>,
+/// A socket whose first bytes were read by somebody else, or what makes one private.
+pub(super) struct Io<S = TcpStream> {
+    stream: TokioIo<S>,
     /// What was read before; it comes first.
     before: Bytes,
     has_unflushed: Unflushed,
@@ -36,8 +37,8 @@ impl Unflushed {
     }
 }
 
-impl Io {
-    pub(super) fn new(stream: TcpStream, before: Bytes, write_timeout: Option<Duration>) -> Self {
+impl<S> Io<S> {
+    pub(super) fn new(stream: S, before: Bytes, write_timeout: Option<Duration>) -> Self {
         Self { stream: TokioIo::new(stream), before, has_unflushed: Unflushed::default(), write_timeout, stall: None }
     }
 
@@ -57,12 +58,12 @@ impl Io {
     }
 
     /// The socket itself. What stood in `before` must have been read.
-    pub(super) fn into_stream(self) -> TcpStream {
+    pub(super) fn into_stream(self) -> S {
         self.stream.into_inner()
     }
 }
 
-impl Read for Io {
+impl<S: AsyncRead + Unpin> Read for Io<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -77,7 +78,7 @@ impl Read for Io {
     }
 }
 
-impl Write for Io {
+impl<S: AsyncWrite + Unpin> Write for Io<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.has_unflushed.0.store(true, Ordering::Relaxed);
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);

@@ -28,7 +28,7 @@ pub(super) struct HubPorter {
 
 impl Porter for HubPorter {
     fn admit(&self, head: &httparse::Request<'_, '_>, _peer: SocketAddr) -> Admission {
-        if self.state.config.delivery == Delivery::Body {
+        if self.state.config.delivery == Delivery::Body || self.state.tls.is_some() {
             return Admission::PassOn;
         }
         let Some(parts) = request_parts(head) else { return Admission::PassOn };

@@ -67,7 +67,7 @@ impl World {
         let (auth, active) = (Auth::default(), Arc::default());
         let fanout_handle = fanout.handle().clone();
         let state =
-            Arc::new(HttpState { engine, fanout: fanout_handle, counters, phase, auth, active, limits, config });
+            Arc::new(HttpState { engine, fanout: fanout_handle, counters, phase, auth, active, tls: None, limits, config });
         state.phase.advance(Phase::Ready);
         Self { state, _fanout: fanout }
     }
