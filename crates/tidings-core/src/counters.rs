@@ -67,6 +67,8 @@ impl<const N: usize> Default for ByReason<N> {
 /// All that a hub counts of itself.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Connections of all kinds that have a place, now.
+    pub connections: Gauge,
     /// Sessions that live on a socket of a shard, now.
     pub sessions_direct: Gauge,
     /// Sessions that live behind a body, now.

@@ -17,7 +17,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 use tidings_core::session::Tick;
 use tidings_core::wheel::Wheel;
-use tidings_core::{Counters, Limits, LiveLimits};
+use tidings_core::{Counters, Limit, Limits, LiveLimits};
 
 use crate::fanout::{FanoutHandle, Subscription};
 use crate::permit::{ConnectionGate, Permit};
@@ -247,11 +247,11 @@ impl Hall {
     }
 
     fn on_arrival(&mut self, mut stream: TcpStream, peer: SocketAddr, room: &mut [u8]) {
-        let Some(permit) = self.gate.enter() else {
+        let Some(permit) = self.gate.enter(peer.ip()) else {
             self.counters.refused_limits.increment();
             return;
         };
-        if permit.is_over_limit() {
+        if permit.refused_for().is_some() {
             return self.pass_on(stream, Vec::new(), peer, permit);
         }
         // Most clients send their request with the end of the handshake, so it is often here already.
@@ -341,8 +341,9 @@ impl Hall {
         for index in due {
             match self.waiting.get(index).map(|waiting| waiting.gives_up_at) {
                 Some(at) if at <= self.now => {
-                    self.take(index);
+                    let peer = self.take(index).peer;
                     self.counters.bad_heads.increment();
+                    self.counters.reach_by(Limit::HeadTime, &peer.ip());
                 }
                 Some(at) => self.timers.insert(index, at),
                 None => {}

@@ -1,5 +1,6 @@
 //! The shards of a hub together: where a new session goes, and how all of them end.
 
+use std::fmt;
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ use tidings_wire::Chunk;
 
 use crate::inbox::{Inbox, Joining, Message};
 use crate::interest::TopicHash;
-use crate::lease::{Hold, Lease};
+use crate::lease::{Companion, Hold, Lease};
 use crate::outbox::{EventStream, outbox};
 use crate::permit::Permit;
 use crate::shard::{Shard, WAKER_TOKEN, run};
@@ -54,7 +55,6 @@ impl FanoutOptions {
 }
 
 /// A reader whose topics, rights and place are known.
-#[derive(Debug)]
 pub struct Subscription {
     /// What it shares with others.
     pub group: GroupSpec,
@@ -66,6 +66,20 @@ pub struct Subscription {
     pub opening: Bytes,
     /// What binds it to the token it came with; `None`: nothing, it came without.
     pub lease: Option<Arc<Lease>>,
+    /// Dropped when its session is gone, under a shard's lock: that must be quick and must not panic.
+    pub companion: Option<Companion>,
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, cursor, lease, .. } = self;
+        let fields = [("group", group as &dyn fmt::Debug), ("cursor", cursor), ("lease", lease)];
+        let mut shown = f.debug_struct("Subscription");
+        for (name, value) in fields {
+            shown.field(name, value);
+        }
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// The running shards. Ends them when it is dropped.

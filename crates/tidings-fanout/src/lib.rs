@@ -11,6 +11,7 @@ mod lease;
 mod outbox;
 mod permit;
 mod shard;
+mod shares;
 mod socket;
 mod way;
 
@@ -19,3 +20,4 @@ pub use fanout::{Fanout, FanoutHandle, FanoutOptions, Subscription};
 pub use lease::{Companion, Lease, LeaseTerms, Notice, NoticeFrame};
 pub use outbox::EventStream;
 pub use permit::{ConnectionGate, Permit};
+pub use shares::{AddressBlock, Network, Share, Shares};

@@ -1,66 +1,105 @@
-//! How many connections there may be. A connection holds a permit for as long as it lives; nobody is evicted for a new
-//! one.
+//! How many connections there may be, in all and of one address. A connection holds a permit for as long as it lives;
+//! nobody is evicted for a new one.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tidings_core::LiveLimits;
+use tidings_core::{Counters, Limit, LiveLimits};
 
-/// Connections that may be over the limit at a time, only to be told so. Beyond it they are dropped without a word.
+use crate::shares::{AddressBlock, Network, Share, Shares};
+
+/// Connections that may be over a limit at a time, only to be told so. Beyond it they are dropped without a word.
 const OVERFLOW_MAX: usize = 400;
 
-/// Counts connections against their limit.
+/// Counts connections against their limits.
 #[derive(Debug)]
 pub struct ConnectionGate {
     limits: Arc<LiveLimits>,
+    counters: Arc<Counters>,
+    /// Proxies bring the connections of many.
+    proxies: Vec<Network>,
+    by_address: Arc<Shares<AddressBlock>>,
     connections: AtomicUsize,
     overflow: AtomicUsize,
 }
 
 impl ConnectionGate {
-    /// A gate for as many connections as `limits` allow.
-    pub fn new(limits: Arc<LiveLimits>) -> Arc<Self> {
-        Arc::new(Self { limits, connections: AtomicUsize::new(0), overflow: AtomicUsize::new(0) })
+    /// A gate for as many connections as `limits` allow; those from `proxies` count in all only.
+    pub fn new(limits: Arc<LiveLimits>, counters: Arc<Counters>, proxies: Vec<Network>) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            counters,
+            proxies,
+            by_address: Arc::default(),
+            connections: AtomicUsize::new(0),
+            overflow: AtomicUsize::new(0),
+        })
     }
 
-    /// A place for one more: a regular one, else one that [`Permit::is_over_limit`]; `None` when even those are taken.
-    pub fn enter(self: &Arc<Self>) -> Option<Permit> {
-        let is_over_limit = !take(&self.connections, self.limits.get().connections_max);
-        if is_over_limit && !take(&self.overflow, OVERFLOW_MAX) {
-            return None;
+    /// A place for one more from `address`: a regular one, else one that is [`Permit::refused_for`] a limit; `None` when
+    /// even those are taken.
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
+        let limits = self.limits.get();
+        let block = AddressBlock::from(address);
+        let mut share = None;
+        let mut refused_for = None;
+        if let Some(max) = limits.connections_per_ip_max
+            && !self.proxies.iter().any(|network| network.contains(address))
+        {
+            share = self.by_address.take(block, max).map(Box::new);
+            refused_for = share.is_none().then_some(Limit::ConnectionsPerIp);
         }
-        Some(Permit { gate: Arc::clone(self), is_over_limit })
+        if refused_for.is_none() && !take(&self.connections, limits.connections_max) {
+            refused_for = Some(Limit::Connections);
+        }
+        if let Some(limit) = refused_for {
+            self.counters.reach_by(limit, &block);
+            if !take(&self.overflow, OVERFLOW_MAX) {
+                return None;
+            }
+        } else {
+            self.counters.connections.add(1);
+        }
+        Some(Permit { gate: Arc::clone(self), refused_for, _share: share })
     }
 
     /// Connections that hold a regular place, now.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
-
-    /// The limit.
-    pub fn connections_max(&self) -> usize {
-        self.limits.get().connections_max
-    }
 }
 
 /// A connection's place. Given back when it is dropped.
-#[derive(Debug)]
 pub struct Permit {
     gate: Arc<ConnectionGate>,
-    is_over_limit: bool,
+    refused_for: Option<Limit>,
+    /// Boxed: most hubs have no limit for an address, and each session has a permit.
+    _share: Option<Box<Share<AddressBlock>>>,
 }
 
 impl Permit {
-    /// The limit is reached: its holder is to be refused, whatever it asks for.
-    pub fn is_over_limit(&self) -> bool {
-        self.is_over_limit
+    /// The limit that is reached: its holder is to be refused, whatever it asks for. It is counted.
+    pub fn refused_for(&self) -> Option<Limit> {
+        self.refused_for
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("refused_for", &self.refused_for).finish_non_exhaustive()
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let places = if self.is_over_limit { &self.gate.overflow } else { &self.gate.connections };
-        places.fetch_sub(1, Ordering::Relaxed);
+        if self.refused_for.is_some() {
+            self.gate.overflow.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.gate.connections.fetch_sub(1, Ordering::Relaxed);
+            self.gate.counters.connections.subtract(1);
+        }
     }
 }
 
@@ -74,17 +113,46 @@ mod tests {
 
     use super::*;
 
+    fn gate(limits: Limits, proxies: &[&str]) -> (Arc<ConnectionGate>, Arc<Counters>) {
+        let counters = Arc::new(Counters::default());
+        let proxies = proxies.iter().map(|raw| raw.parse().expect("a network")).collect();
+        (ConnectionGate::new(Arc::new(limits.into()), Arc::clone(&counters), proxies), counters)
+    }
+
+    fn address(raw: &str) -> IpAddr {
+        raw.parse().expect("an address")
+    }
+
     #[test]
     fn a_connection_over_the_limit_is_told_so_and_a_place_comes_back() {
-        let gate = ConnectionGate::new(Arc::new(Limits { connections_max: 1, ..Limits::default() }.into()));
-        let first = gate.enter().expect("a place");
-        let second = gate.enter().expect("a place among those to be refused");
-        assert!(!first.is_over_limit() && second.is_over_limit());
-        let others: Vec<_> = std::iter::from_fn(|| gate.enter()).collect();
+        let (gate, counters) = gate(Limits { connections_max: 1, ..Limits::default() }, &[]);
+        let here = address("127.0.0.1");
+        let first = gate.enter(here).expect("a place");
+        let second = gate.enter(here).expect("a place among those to be refused");
+        assert_eq!((first.refused_for(), second.refused_for()), (None, Some(Limit::Connections)));
+        let others: Vec<_> = std::iter::from_fn(|| gate.enter(here)).collect();
         assert_eq!(others.len(), OVERFLOW_MAX - 1);
+        assert_eq!(counters.reached(Limit::Connections), OVERFLOW_MAX as u64 + 1, "the one without a word too");
         drop(first);
-        assert!(gate.enter().is_some_and(|permit| !permit.is_over_limit()));
+        assert!(gate.enter(here).is_some_and(|permit| permit.refused_for().is_none()));
         drop((second, others));
-        assert_eq!(gate.connections(), 0);
+        assert_eq!((gate.connections(), counters.connections.get()), (0, 0));
+    }
+
+    #[test]
+    fn an_address_has_its_own_limit_and_a_proxy_has_none() {
+        let limits = Limits { connections_max: 100, connections_per_ip_max: Some(2), ..Limits::default() };
+        let (gate, counters) = gate(limits, &["10.0.0.0/8"]);
+        let enter = |raw: &str| gate.enter(address(raw)).expect("a place of some kind");
+        let kept: Vec<_> = ["2001:db8::1", "2001:db8::2", "192.0.2.1"].map(enter).into();
+        assert!(kept.iter().all(|permit| permit.refused_for().is_none()));
+        assert_eq!(enter("2001:db8::3").refused_for(), Some(Limit::ConnectionsPerIp));
+        assert_eq!(enter("2001:db8:0:1::3").refused_for(), None);
+        assert_eq!(counters.take_culprit(Limit::ConnectionsPerIp).as_deref(), Some("2001:db8::/64"));
+        let by_proxy: Vec<_> = (0..9).map(|_| enter("10.1.2.3")).collect();
+        assert!(by_proxy.iter().all(|permit| permit.refused_for().is_none()));
+        drop(kept);
+        assert_eq!(enter("2001:db8::3").refused_for(), None);
+        assert_eq!(gate.connections(), by_proxy.len());
     }
 }

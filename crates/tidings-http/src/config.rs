@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tidings_fanout::Network;
+
 /// How a hub answers requests.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
@@ -15,6 +17,8 @@ pub struct HttpConfig {
     pub cors: Cors,
     /// Origins whose pages may publish: with a cookie, and on an open loopback hub beside the loopback ones. Default: none.
     pub publish_origins: Vec<String>,
+    /// Proxies that are believed when they say for whom they ask (`X-Forwarded-For`, `Forwarded`). Default: none.
+    pub trusted_proxies: Vec<Network>,
     /// What the Mercure endpoint offers, and as whom.
     pub mercure: MercureRules,
     /// Which way out plain HTTP/1.1 takes.
@@ -31,6 +35,7 @@ impl Default for HttpConfig {
             tokens: TokenRules::default(),
             cors: Cors { loopback_origins: true, ..Cors::default() },
             publish_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             mercure: MercureRules::default(),
             delivery: Delivery::default(),
             demo: None,

@@ -5,6 +5,7 @@ use http::header::{FORWARDED, HOST, ORIGIN, VIA};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 
+use crate::client_address::is_from_trusted_proxy;
 use crate::config::HttpConfig;
 use crate::header_text::{is_loopback_authority, is_loopback_origin};
 use crate::problem::{Fault, Problem};
@@ -19,7 +20,9 @@ pub(crate) fn check(parts: &Parts, config: &HttpConfig) -> Result<(), Problem> {
         return Ok(());
     }
     check_host(parts)?;
-    check_no_proxy(&parts.headers)?;
+    if !is_from_trusted_proxy(parts, &config.trusted_proxies) {
+        check_no_proxy(&parts.headers)?;
+    }
     check_origin(&parts.method, &parts.headers, &config.publish_origins)
 }
 

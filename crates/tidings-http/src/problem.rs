@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::Method;
-use tidings_core::{AppendError, EngineError};
+use tidings_core::{AppendError, EngineError, Limit};
 
 use crate::auth::AuthProblem;
 
@@ -19,6 +19,8 @@ pub(crate) struct Fault {
     pub(crate) detail: Cow<'static, str>,
     /// What would have been right.
     pub(crate) expected: Cow<'static, str>,
+    /// The limit that it is over, if that is the fault.
+    pub(crate) limit: Option<Limit>,
 }
 
 impl Fault {
@@ -28,7 +30,12 @@ impl Fault {
         detail: impl Into<Cow<'static, str>>,
         expected: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { field: field.into(), value: None, detail: detail.into(), expected: expected.into() }
+        Self { field: field.into(), value: None, detail: detail.into(), expected: expected.into(), limit: None }
+    }
+
+    /// The same fault: it is over this limit.
+    pub(crate) fn over(self, limit: Limit) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// The same fault, with the value that came.
@@ -113,6 +120,8 @@ pub(crate) enum Problem {
     },
     /// 503: there is no place for one more.
     Full {
+        /// What of it there is too much.
+        what: &'static str,
         /// When to try again.
         retry_after: Duration,
     },
@@ -123,6 +132,8 @@ pub(crate) enum Problem {
     },
     /// 429: this address has too many.
     TooMany {
+        /// What of it there is too much.
+        what: &'static str,
         /// When to try again.
         retry_after: Duration,
     },

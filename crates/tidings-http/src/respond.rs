@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -23,7 +24,7 @@ impl Problem {
         *response.status_mut() = row.status;
         response.extensions_mut().insert(if is_temporary { Refused::ForNow } else { Refused::ForItsRequest });
         if let Some(limit) = self.limit() {
-            response.extensions_mut().insert(limit);
+            response.extensions_mut().insert(Reached { limit, who: None });
         }
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -52,11 +53,10 @@ impl Problem {
     /// The limit that was reached, if it tells of one.
     pub(crate) fn limit(&self) -> Option<Limit> {
         match self {
+            Self::Invalid(fault) => fault.limit,
             Self::BodyTimeout { .. } => Some(Limit::BodyTime),
             Self::TooLarge { .. } => Some(Limit::EventBytes),
             Self::Append(AppendError::KeysFull { .. }) => Some(Limit::IdempotencyKeys),
-            Self::Full { .. } => Some(Limit::Connections),
-            Self::TooMany { .. } => Some(Limit::ConnectionsPerIp),
             Self::TicketsFull { .. } => Some(Limit::Tickets),
             _ => None,
         }
@@ -65,7 +65,7 @@ impl Problem {
     /// As one line of an NDJSON answer says it.
     pub(crate) fn to_fault(&self) -> Fault {
         let Row { field, value, detail, expected, .. } = self.row();
-        Fault { field, value, detail, expected }
+        Fault { field, value, detail, expected, limit: self.limit() }
     }
 
     // One row for each problem; nothing else in the crate names a status of refusal.
@@ -146,9 +146,9 @@ impl Problem {
                     .says("the hub takes nothing new", "another try later")
                     .after(*retry_after)
             }
-            Self::Full { retry_after } => {
+            Self::Full { what, retry_after } => {
                 Row::new(StatusCode::SERVICE_UNAVAILABLE, "full", "The hub has no place left")
-                    .says("the limit of connections is reached", "another try later")
+                    .says(*what, "another try later")
                     .after(*retry_after)
             }
             Self::TicketsFull { retry_after } => {
@@ -156,9 +156,9 @@ impl Problem {
                     .says("as many tickets are kept as may be", "another try later, or a token in a header or cookie")
                     .after(*retry_after)
             }
-            Self::TooMany { retry_after } => {
-                Row::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "This address has too many connections")
-                    .says("the limit of connections for each address is reached", "another try later")
+            Self::TooMany { what, retry_after } => {
+                Row::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "One client has too many connections")
+                    .says(*what, "another try later")
                     .after(*retry_after)
             }
         }
@@ -175,16 +175,24 @@ pub(crate) enum Refused {
     ForNow,
 }
 
-/// Counts `response`, which is about to be sent, if it is a refusal; and the [`Limit`] among its extensions, if it tells
-/// of one.
+/// Among the extensions of a response: a limit was reached, and by whom, where that is known. Counted when it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Reached {
+    pub(crate) limit: Limit,
+    pub(crate) who: Option<Arc<str>>,
+}
+
+/// Counts `response`, which is about to be sent, if it is a refusal; and the limit among its extensions, if it tells of one.
 pub(crate) fn count(counters: &Counters, response: &Response) {
     match response.extensions().get() {
         Some(Refused::ForItsRequest) => counters.refused_requests.increment(),
         Some(Refused::ForNow) => counters.refused_limits.increment(),
         None => {}
     }
-    if let Some(limit) = response.extensions().get::<Limit>() {
-        counters.reach(*limit);
+    match response.extensions().get() {
+        Some(Reached { limit, who: Some(who) }) => counters.reach_by(*limit, who),
+        Some(Reached { limit, who: None }) => counters.reach(*limit),
+        None => {}
     }
 }
 
@@ -402,14 +410,14 @@ mod tests {
         check(Problem::Encoded { encoding: text() }, 415, None);
         check(Problem::Misdirected { host: text() }, 421, None);
         check(Problem::Draining { retry_after }, 503, Some("1"));
-        check(Problem::Full { retry_after }, 503, Some("1"));
-        check(Problem::TooMany { retry_after }, 429, Some("1"));
+        check(Problem::Full { what: "all of it", retry_after }, 503, Some("1"));
+        check(Problem::TooMany { what: "all of it", retry_after }, 429, Some("1"));
     }
 
     #[test]
     fn refusals_are_counted_by_who_is_at_fault() {
         let counters = Counters::default();
-        let full = Problem::Full { retry_after: Duration::ZERO };
+        let full = Problem::Full { what: "all of it", retry_after: Duration::ZERO };
         for problem in [&Problem::NoSuchStream, &full, &full] {
             count(&counters, &problem.answer(Version::HTTP_11));
         }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidings_core::phase::PhaseLatch;
 use tidings_core::{Counters, Engine, Limits, LiveLimits, Timestamp};
-use tidings_fanout::FanoutHandle;
+use tidings_fanout::{AddressBlock, FanoutHandle, Shares};
 
 use crate::auth::Auth;
 use crate::config::HttpConfig;
@@ -28,6 +28,8 @@ pub struct HttpState {
     pub active: Arc<ActiveSubscriptions>,
     /// Whom it shows itself as to those who come by HTTPS; `None`: all come by plain HTTP.
     pub tls: Option<Tls>,
+    /// Who has how many streams, where that is limited.
+    pub streams: StreamShares,
     /// What may grow, and how far.
     pub limits: Arc<LiveLimits>,
     /// How it answers.
@@ -44,6 +46,14 @@ impl HttpState {
     pub fn now(&self) -> Timestamp {
         wall_clock()
     }
+}
+
+/// Who has how many streams, where that is limited.
+#[derive(Default)]
+pub struct StreamShares {
+    pub(crate) by_subject: Arc<Shares<Arc<str>>>,
+    /// Of those who come through a proxy; others are counted by their connections.
+    pub(crate) by_address: Arc<Shares<AddressBlock>>,
 }
 
 /// The wall clock, for what outlives a request.

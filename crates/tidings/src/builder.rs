@@ -8,8 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tidings_auth::Authority;
 use tidings_core::phase::PhaseLatch;
 use tidings_core::{Counters, Engine, Epoch, HistoryLimits, Limits, MemoryEngine, MemoryOptions, Phase};
-use tidings_fanout::{Fanout, FanoutOptions};
-use tidings_http::{Access, Auth, Cors, Delivery, HttpConfig, HttpState, MercureRules, Tls, TlsIdentity, TokenRules, Welcome};
+use tidings_fanout::{Fanout, FanoutOptions, Network};
+use tidings_http::{
+    Access, Auth, Cors, Delivery, HttpConfig, HttpState, MercureRules, StreamShares, Tls, TlsIdentity, TokenRules,
+    Welcome,
+};
 
 use crate::hub::Hub;
 
@@ -116,6 +119,13 @@ impl HubBuilder {
         self
     }
 
+    /// Proxies that are believed when they say for whom they ask, by `X-Forwarded-For` or `Forwarded`: limits for an address
+    /// then hold for those behind them. Default: none.
+    pub fn trusted_proxies(mut self, proxies: Vec<Network>) -> Self {
+        self.http.trusted_proxies = proxies;
+        self
+    }
+
     /// Which way out plain HTTP/1.1 takes in [`Hub::serve`]. Default: direct.
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.http.delivery = delivery;
@@ -159,6 +169,7 @@ impl HubBuilder {
             auth: Auth::new(authority),
             active: Arc::default(),
             tls: tls.map(Tls::new),
+            streams: StreamShares::default(),
             limits,
             config: http,
         };

@@ -88,7 +88,8 @@ impl Hub {
         let opening = tidings_http::reset_frame(state, &resolution);
         let group =
             tidings_core::GroupSpec { selectors, types, dialect: tidings_core::Dialect::Plain, announces: false };
-        let subscription = Subscription { group, grants, cursor: resolution.cursor, opening, lease: None };
+        let subscription =
+            Subscription { group, grants, cursor: resolution.cursor, opening, lease: None, companion: None };
         Ok(Events::new(self.clone(), state.fanout.join_body(subscription)))
     }
 

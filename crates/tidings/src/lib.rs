@@ -38,6 +38,7 @@ pub use tidings_core::{
     AppendError, CloseReason, Counters, Engine, EngineError, Grants, HistoryLimits, IdempotencyKey, Limits, OnReset,
     Phase, Position, Publication, ResumeFrom, Timestamp, TypeFilter,
 };
+pub use tidings_fanout::Network;
 pub use tidings_http::{Access, Cors, Delivery, MercureRules, TlsError, TlsIdentity, TokenRules, Welcome};
 pub use tidings_topic::{Selector, SelectorError, SelectorSet, Topic, TopicError};
 pub use tidings_wire::{Event, EventId, EventIdError, EventType, EventTypeError};

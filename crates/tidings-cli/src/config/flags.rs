@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+use tidings::Network;
 
 use super::count::parse_number;
 use super::duration::parse_duration;
@@ -60,6 +61,13 @@ pub(crate) struct ListenFlags {
     /// Cost: one file descriptor.
     #[arg(long, env = "TIDINGS_ADMIN_LISTEN", value_name = "ADDR", value_parser = parse_address)]
     pub(crate) admin_listen: Option<SocketAddr>,
+
+    /// Proxy that is believed when it says for whom it asks, by `X-Forwarded-For` or `Forwarded`: an address, or a block of
+    /// them as in 10.0.0.0/8; repeat it for more. Limits for an address then hold for those behind it [default: none]
+    ///
+    /// Cost: none; name only proxies that write these headers themselves.
+    #[arg(long, env = "TIDINGS_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
+    pub(crate) trusted_proxy: Vec<Network>,
 
     /// Certificate chain in PEM, the hub's own certificate first; with it --listen speaks HTTPS and nothing else [default:
     /// none, plain HTTP]

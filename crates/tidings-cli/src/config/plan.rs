@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use thiserror::Error;
-use tidings::{Access, Cors, Delivery, HistoryLimits, Hub, HubBuilder, Limits, MercureRules, TokenRules, Welcome};
+use tidings::{
+    Access, Cors, Delivery, HistoryLimits, Hub, HubBuilder, Limits, MercureRules, Network, TokenRules, Welcome,
+};
 
 use super::flags::{HubFlags, Way};
 use super::given::HubSettings;
@@ -41,6 +43,7 @@ pub(crate) struct Plan {
     mercure: MercureRules,
     cors: Cors,
     publish_origins: Vec<String>,
+    trusted_proxies: Vec<Network>,
     delivery: Delivery,
     welcome: Option<Welcome>,
 }
@@ -152,6 +155,7 @@ impl Plan {
             keys,
             cors: cors(&access.cors_origin, is_open, purpose),
             publish_origins: access.publish_origin.iter().cloned().map(PublishOrigin::into_text).collect(),
+            trusted_proxies: listening.trusted_proxy.clone(),
             delivery: match streams.delivery {
                 Way::Auto => Delivery::Auto,
                 Way::Direct => Delivery::Direct,
@@ -188,6 +192,7 @@ impl Plan {
             .mercure(self.mercure)
             .cors(self.cors)
             .publish_origins(self.publish_origins)
+            .trusted_proxies(self.trusted_proxies)
             .delivery(self.delivery);
         match self.welcome {
             Some(welcome) => builder.demo(welcome),

@@ -49,6 +49,7 @@ fn kind_of(setting: &Setting) -> Kind {
         Some("N") => kind("a whole number", "100000", Notation::Plain),
         Some("ADDR") => kind("an IP address and a port", "127.0.0.1:9090", Notation::Quoted),
         Some("FILE") => kind("a path", "/etc/tidings/tls.pem", Notation::Quoted),
+        Some("NETWORK") => kind("an address, or a block of them", "10.0.0.0/8", Notation::Quoted),
         Some("DIR") => kind("a path", "./tidings-data", Notation::Quoted),
         Some("DURATION") => kind("a whole number and ms, s, m, h or d", "7d", Notation::Quoted),
         Some("ORIGIN") => kind("an origin as a browser writes it", "https://app.example", Notation::Quoted),

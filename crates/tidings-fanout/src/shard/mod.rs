@@ -255,7 +255,7 @@ impl Shard {
 
     fn on_join(&mut self, joining: Joining) {
         let Joining { way, opening, subscription, lease, permit } = joining;
-        let Subscription { group: spec, grants, cursor, .. } = subscription;
+        let Subscription { group: spec, grants, cursor, companion, .. } = subscription;
         let counters = Arc::clone(&self.counters);
         match way {
             Way::Direct(_) => {
@@ -275,7 +275,7 @@ impl Shard {
         session.owe(opening);
         self.pinned_bytes += session.pinned_bytes();
         counters.pinned_bytes.add(session.pinned_bytes() as u64);
-        let key = self.roster.insert(Newcomer { session, way, spec, grants, lease, permit });
+        let key = self.roster.insert(Newcomer { session, way, spec, grants, lease, companion, permit }, &counters);
         let Some(entry) = self.roster.get(key) else { return };
         let is_there = match &mut entry.way {
             Way::Body(outbox) => outbox.attach(key),

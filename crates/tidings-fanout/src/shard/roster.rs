@@ -11,7 +11,7 @@ use tidings_topic::Index;
 
 use super::rights::{Rights, RightsTable};
 use crate::inbox::{Inbox, SessionKey};
-use crate::lease::Hold;
+use crate::lease::{Companion, Hold};
 use crate::permit::Permit;
 use crate::way::Way;
 
@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) timer: u32,
     /// It stands in the shard's list of those with something to do.
     pub(crate) is_runnable: bool,
+    /// What is given back when it is gone. Boxed once more: few sessions have one, and all would pay for its width.
+    companion: Option<Box<Companion>>,
     /// The place of its connection; a body's connection keeps its own.
     permit: Option<Permit>,
 }
@@ -44,6 +46,7 @@ pub(crate) struct Newcomer {
     pub(crate) spec: GroupSpec,
     pub(crate) grants: Grants,
     pub(crate) lease: Option<Hold>,
+    pub(crate) companion: Option<Companion>,
     pub(crate) permit: Option<Permit>,
 }
 
@@ -53,7 +56,7 @@ pub(crate) struct Leaver {
     pub(crate) way: Way,
     pub(crate) group: u32,
     pub(crate) lease: Option<Hold>,
-    _permit: Option<Permit>,
+    _given_back: (Option<Box<Companion>>, Option<Permit>),
 }
 
 /// The sessions and groups of a shard.
@@ -85,9 +88,9 @@ impl Roster {
     }
 
     /// Takes in a session, and its group if it is the first of it.
-    pub(crate) fn insert(&mut self, newcomer: Newcomer) -> SessionKey {
-        let Newcomer { session, way, spec, grants, lease, permit } = newcomer;
-        let group = self.group_for(spec);
+    pub(crate) fn insert(&mut self, newcomer: Newcomer, counters: &Counters) -> SessionKey {
+        let Newcomer { session, way, spec, grants, lease, companion, permit } = newcomer;
+        let group = self.group_for(spec, counters);
         self.groups[group as usize].enter();
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
@@ -101,6 +104,7 @@ impl Roster {
             scheduled_at: Tick::NEVER,
             timer: 0,
             is_runnable: false,
+            companion: companion.map(Box::new),
             permit,
         });
         SessionKey { index: narrow(index), generation }
@@ -166,12 +170,13 @@ impl Roster {
         if let Some(slot) = slot {
             self.leave_live(key, slot, counters);
         }
-        let Entry { group: group_key, session, way, rights, lease, permit, .. } =
+        let Entry { group: group_key, session, way, rights, lease, companion, permit, .. } =
             self.entries.remove(key.index as usize);
         self.rights.give_back(rights);
         let group = group_key as usize;
         if self.groups[group].exit() {
             let spec = self.groups.remove(group).spec;
+            counters.subscribed_topics.subtract(spec.selectors.len() as u64);
             self.index.remove(&spec.selectors, group_key);
             self.inbox.interest.remove(&spec.selectors);
             self.by_spec.remove(&spec);
@@ -179,16 +184,17 @@ impl Roster {
         if self.entries.is_empty() {
             self.give_back_room();
         }
-        Some(Leaver { session, way, group: group_key, lease, _permit: permit })
+        Some(Leaver { session, way, group: group_key, lease, _given_back: (companion, permit) })
     }
 
-    fn group_for(&mut self, spec: GroupSpec) -> u32 {
+    fn group_for(&mut self, spec: GroupSpec, counters: &Counters) -> u32 {
         if let Some(group) = self.by_spec.get(&spec) {
             return *group;
         }
         let group = narrow(self.groups.insert(Group::new(spec.clone())));
         self.index.insert(&spec.selectors, group);
         self.inbox.interest.add(&spec.selectors);
+        counters.subscribed_topics.add(spec.selectors.len() as u64);
         self.is_wider = true;
         self.by_spec.insert(spec, group);
         group
@@ -218,6 +224,6 @@ mod tests {
     /// What docs/limits.md says of an idle subscriber is mostly this.
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<Entry>() <= 160, "{} bytes", size_of::<Entry>());
+        assert!(size_of::<Entry>() <= 176, "{} bytes", size_of::<Entry>());
     }
 }

@@ -43,6 +43,9 @@ use Kind::{Counter, Gauge};
 
 impl Page {
     fn sessions(&mut self, counters: &Counters) {
+        self.single("tidings_connections", Gauge, "Connections now, of all kinds.", counters.connections.get());
+        let help = "Topics and patterns that are listened to, those of one group of readers once for each shard.";
+        self.single("tidings_subscribed_topics", Gauge, help, counters.subscribed_topics.get());
         let by_way = [("direct", counters.sessions_direct.get()), ("body", counters.sessions_body.get())];
         self.family("tidings_sessions", Gauge, "Sessions now, by their way out.", "way", by_way);
         let by_way = [("direct", counters.joined_direct.get()), ("body", counters.joined_body.get())];

@@ -2,6 +2,7 @@
 //!
 //! Decides what a request asks for and what is answered first. Does not deliver events; see `tidings-fanout`.
 
+mod admission;
 mod answers;
 mod batch;
 mod delete;
@@ -17,10 +18,11 @@ mod renew;
 mod subscribe;
 mod tickets;
 
+pub(crate) use admission::admit;
 pub(crate) use delete::delete;
 pub(crate) use publish::publish;
-pub(crate) use refusal::refusal;
-pub use refusal::{Refusal, refuse, refuse_for_limit};
+pub use refusal::{Refusal, refuse};
+pub(crate) use refusal::{refusal, refuse_for_limit};
 pub(crate) use renew::renew;
 pub use subscribe::{Prepared, reset_frame};
 pub(crate) use subscribe::{prepare, stream, subscribe};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::HeaderName;
 use http::request::Parts;
-use tidings_core::{OnReset, ResumeFrom, Timestamp, TypeFilter};
+use tidings_core::{Limit, OnReset, ResumeFrom, Timestamp, TypeFilter};
 use tidings_topic::{Selector, SelectorSet, Topic};
 
 use crate::channel::fields::{parse_selector, parse_topic, parse_type, path_topic};
@@ -47,7 +47,8 @@ impl Question {
                             "topic",
                             "the request has too many topics",
                             format!("at most {topics_max}"),
-                        ));
+                        )
+                        .over(Limit::TopicsPerConnection));
                     }
                     selectors.push(parse_selector(&value)?);
                 }

@@ -8,6 +8,7 @@ use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderValue, Method, Version};
 use tidings_auth::TokenError;
+use tidings_core::Limit;
 use tidings_wire::{encode_comment, encode_retry};
 
 use crate::auth::AuthProblem;
@@ -29,6 +30,10 @@ pub enum Refusal {
     Full,
     /// This address has taken all the places it may.
     TooMany,
+    /// The subject of its token has all the streams it may.
+    SubjectFull,
+    /// As many different topics are listened to as may be.
+    TopicsFull,
     /// The keys by which its token is checked were never fetched yet.
     NoKeys,
 }
@@ -44,9 +49,10 @@ pub fn refuse(state: &HttpState, parts: &Parts, why: Refusal) -> Response {
     response
 }
 
-/// [`refuse`] for the limit of connections.
-pub fn refuse_for_limit(state: &HttpState, parts: &Parts) -> Response {
-    refuse(state, parts, Refusal::Full)
+/// [`refuse`] for a limit of connections, which was counted when the connection came.
+pub(crate) fn refuse_for_limit(state: &HttpState, parts: &Parts, limit: Limit) -> Response {
+    let is_of_address = limit == Limit::ConnectionsPerIp;
+    refuse(state, parts, if is_of_address { Refusal::TooMany } else { Refusal::Full })
 }
 
 /// [`refuse`] without CORS and uncounted.
@@ -55,11 +61,7 @@ pub(crate) fn refusal(parts: &Parts, why: Refusal) -> Response {
     // To any other request than one for a stream, 200 would say that it was done.
     let wants_stream = matches!(parts.method, Method::GET | Method::HEAD) && is_stream_path(parts.uri.path());
     let mut response = if wants_stream && is_browser(&parts.headers) {
-        let mut response = farewell(parts.version, retry_after, why.reason());
-        if let Some(limit) = why.problem(retry_after).limit() {
-            response.extensions_mut().insert(limit);
-        }
-        response
+        farewell(parts.version, retry_after, why.reason())
     } else {
         why.problem(retry_after).answer(parts.version)
     };
@@ -74,7 +76,7 @@ impl Refusal {
     fn draw_retry_after(self) -> Duration {
         let least = match self {
             Self::Draining | Self::NoKeys => Duration::from_secs(4), // about as long as a restart
-            Self::Full | Self::TooMany => Duration::from_secs(10),
+            Self::Full | Self::TooMany | Self::SubjectFull | Self::TopicsFull => Duration::from_secs(10),
         };
         Duration::from_secs(fastrand::u64(least.as_secs()..=least.as_secs() * 3 / 2))
     }
@@ -84,6 +86,8 @@ impl Refusal {
             Self::Draining => "the hub is shutting down",
             Self::Full => "the hub has no place left",
             Self::TooMany => "this address has too many connections",
+            Self::SubjectFull => "the subject of this token has too many streams",
+            Self::TopicsFull => "too many topics are listened to",
             Self::NoKeys => "tokens cannot be checked now",
         }
     }
@@ -91,8 +95,8 @@ impl Refusal {
     fn problem(self, retry_after: Duration) -> Problem {
         match self {
             Self::Draining => Problem::Draining { retry_after },
-            Self::Full => Problem::Full { retry_after },
-            Self::TooMany => Problem::TooMany { retry_after },
+            Self::Full | Self::TopicsFull => Problem::Full { what: self.reason(), retry_after },
+            Self::TooMany | Self::SubjectFull => Problem::TooMany { what: self.reason(), retry_after },
             Self::NoKeys => AuthProblem::BadToken(TokenError::KeysUnavailable(self.reason().to_owned())).into(),
         }
     }

@@ -19,6 +19,7 @@ use tidings_wire::EventId;
 
 use crate::auth::{self, AuthProblem, Caller, Endpoint, authenticate};
 use crate::body::EventBody;
+use crate::channel::admission::admit;
 use crate::channel::opening::{FirstFrame, Greeting, Opening, jittered_ms};
 use crate::channel::question::Question;
 use crate::channel::refusal::{Refusal, refusal};
@@ -157,11 +158,15 @@ async fn decide(state: &HttpState, parts: &Parts) -> Result<Prepared, Problem> {
         *response.headers_mut() = headers;
         return Ok(Prepared::Answer(response));
     }
+    let companion = match admit(state, parts, &caller, question.selectors.len()) {
+        Ok(companion) => companion,
+        Err(sent_away) => return Ok(Prepared::Answer(sent_away.answer(parts))),
+    };
     if let Some(reset) = &resolution.reset {
         state.counters.reset(reset.reason).increment();
     }
     let lease = bind(state, parts, &caller, ticket.as_ref())?;
-    let subscription = Subscription { lease, ..open(state, parts, question, &caller, &resolution, now) };
+    let subscription = Subscription { lease, companion, ..open(state, parts, question, &caller, &resolution, now) };
     Ok(Prepared::Stream { headers, subscription })
 }
 
@@ -180,7 +185,7 @@ fn open(
     let opening = Opening { retry_ms: jittered_ms(state.config.retry), frame, greeting };
     let Question { selectors, types, announces, .. } = question;
     let group = GroupSpec { selectors, types, dialect: Dialect::Plain, announces };
-    Subscription { group, grants: caller.grants(), cursor, opening: opening.encode(), lease: None }
+    Subscription { group, grants: caller.grants(), cursor, opening: opening.encode(), lease: None, companion: None }
 }
 
 /// What binds the stream to its token. A ticket is used here: the stream that had it is ended.

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use tidings_auth::{Action, StandingId, Ticket};
-use tidings_core::{Phase, Timestamp};
+use tidings_core::{Limit, Phase, Timestamp};
 use tidings_topic::SelectorSet;
 
 use crate::auth::{AuthProblem, Caller, Endpoint, authenticate};
@@ -103,7 +103,8 @@ fn topics_of(text: &str, topics_max: usize) -> Result<SelectorSet, Fault> {
     }
     let wish: Wish = serde_json::from_str(text).map_err(|error| Fault::new("body", error.to_string(), FORM))?;
     if wish.topics.len() > topics_max {
-        return Err(Fault::new("topics", "there are too many topics", format!("at most {topics_max}")));
+        return Err(Fault::new("topics", "there are too many topics", format!("at most {topics_max}"))
+            .over(Limit::TopicsPerConnection));
     }
     let selectors = wish.topics.iter().map(|raw| parse_selector(raw));
     let selectors =

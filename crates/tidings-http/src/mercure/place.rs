@@ -1,8 +1,8 @@
 //! Where the endpoint is: its paths, and its address as clients know it.
 
+use http::HeaderName;
 use http::header::HOST;
 use http::request::Parts;
-use http::HeaderName;
 use url::Url;
 
 use crate::config::HttpConfig;

@@ -12,7 +12,7 @@ use tidings_core::Limit;
 
 use crate::mercure::dialect::Dialect;
 use crate::mercure::form::Malformed;
-use crate::respond::{Refused, whole_seconds};
+use crate::respond::{Reached, Refused, whole_seconds};
 
 /// Why a request is not done as it wished.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Rejection {
         let is_temporary = matches!(self, Self::Draining | Self::KeysUnavailable);
         response.extensions_mut().insert(if is_temporary { Refused::ForNow } else { Refused::ForItsRequest });
         if let Some(limit) = self.limit() {
-            response.extensions_mut().insert(limit);
+            response.extensions_mut().insert(Reached { limit, who: None });
         }
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge(metadata_url) {

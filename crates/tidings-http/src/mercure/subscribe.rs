@@ -14,7 +14,7 @@ use tidings_fanout::{Lease, LeaseTerms, Subscription};
 use tidings_wire::COMMENT;
 
 use crate::auth::{AuthProblem, Caller, Endpoint, authenticate};
-use crate::channel::{Prepared, Refusal, refusal};
+use crate::channel::{Prepared, Refusal, admit, refusal};
 use crate::header_text::is_browser;
 use crate::mercure::caller::{dialect_of, refused};
 use crate::mercure::dialect::{Dialect, guess};
@@ -55,6 +55,11 @@ async fn prepare(state: &HttpState, parts: &Parts, caller: &Caller, question: Qu
     // A subscriber of 0.x is not told of itself, one of 1.0 is: so the one's place is taken after it is announced, and
     // the other's before.
     let is_head = parts.method == Method::HEAD;
+    let companion = match admit(state, parts, caller, question.selectors.len()).map(|taken| taken.filter(|_| !is_head))
+    {
+        Ok(companion) => companion,
+        Err(sent_away) => return Ok(Prepared::Answer(sent_away.answer(parts))),
+    };
     let mut presence = Presence::of(state, caller, &question.matchers).filter(|_| !is_head);
     if question.dialect == Dialect::Zero {
         announce(&mut presence).await?;
@@ -94,6 +99,7 @@ async fn prepare(state: &HttpState, parts: &Parts, caller: &Caller, question: Qu
         cursor: resolution.cursor,
         opening: Bytes::from_static(COMMENT),
         lease: lease(caller, presence),
+        companion,
     };
     Ok(Prepared::Stream { headers, subscription })
 }

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -16,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tidings_core::CloseReason;
+use tidings_core::{CloseReason, Limit};
 use tidings_fanout::{Arrival, Permit, Subscription, has_empty_line};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -25,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::io::{Io, Unflushed};
 use super::porter::response_head;
+use crate::channel::refuse_for_limit;
+use crate::client_address::Peer;
 use crate::tls::{self, CameByHttps, Private, Tls};
 use crate::{HttpState, TakeOver, Takeover};
 
@@ -76,31 +79,52 @@ impl Slot {
 
 /// Serves a connection to its end. Its errors are its own: a peer that breaks HTTP or leaves is not our fault.
 pub(super) async fn serve(connection: Connection, arrival: Arrival) {
-    let Arrival { socket, read, permit, .. } = arrival;
+    let Arrival { socket, read, permit, peer } = arrival;
     let Ok(stream) = TcpStream::from_std(socket) else { return };
     let counters = Arc::clone(&connection.state.counters);
     let state = Arc::clone(&connection.state);
     let served = match &state.tls {
         None => {
-            let Some((io, is_http2)) = begin(&state, stream, read).await else { return };
-            if is_http2 { serve_http2(connection, io, permit).await } else { serve_http1(connection, io, permit).await }
+            let Some((io, is_http2)) = begin(&state, stream, read, peer).await else { return };
+            let visitor =
+                Visitor { state: Arc::clone(&state), peer, refused_for: permit.refused_for(), came_by_https: false };
+            if is_http2 {
+                serve_http2(visitor, connection.closing, io, permit).await
+            } else {
+                serve_http1(visitor, connection.closing, io, permit).await
+            }
         }
         Some(tls) => {
-            let Some(private) = make_private(&state, tls, stream, read).await else { return };
-            let Some((io, is_http2)) = begin(&state, private, Vec::new()).await else { return };
-            if is_http2 { serve_http2(connection, io, permit).await } else { serve_private(connection, io, permit).await }
+            let Some(private) = make_private(&state, tls, stream, read, peer).await else { return };
+            let Some((io, is_http2)) = begin(&state, private, Vec::new(), peer).await else { return };
+            let visitor =
+                Visitor { state: Arc::clone(&state), peer, refused_for: permit.refused_for(), came_by_https: true };
+            if is_http2 {
+                serve_http2(visitor, connection.closing, io, permit).await
+            } else {
+                serve_private(visitor, connection.closing, io, permit).await
+            }
         }
     };
     if let Err(error) = served {
         if error.is_parse() {
             counters.bad_heads.increment();
         }
+        if error.is_parse_too_large() {
+            counters.reach_by(Limit::HeadBytes, &peer.ip()); // hyper has answered 431
+        }
         tracing::debug!(%error, "a connection ended with an error");
     }
 }
 
 /// Makes a connection private; `None` when it did not become so in time. Who speaks plain HTTP to such a port is told.
-async fn make_private(state: &HttpState, tls: &Tls, mut stream: TcpStream, read: Vec<u8>) -> Option<Private> {
+async fn make_private(
+    state: &HttpState,
+    tls: &Tls,
+    mut stream: TcpStream,
+    read: Vec<u8>,
+    peer: SocketAddr,
+) -> Option<Private> {
     if !read.is_empty() && !tls::is_handshake(&read) {
         state.counters.bad_heads.increment();
         // Whatever became of it: the connection ends here.
@@ -115,7 +139,7 @@ async fn make_private(state: &HttpState, tls: &Tls, mut stream: TcpStream, read:
             None
         }
         Err(_) => {
-            state.counters.bad_heads.increment();
+            count_late(state, peer);
             None
         }
     }
@@ -126,16 +150,27 @@ const PLAIN_HTTP_HERE: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/
     content-length: 45\r\nconnection: close\r\n\r\nThis port speaks HTTPS: use an https address\n";
 
 /// Waits for the first head. Answers what hyper goes on with, and whether it is HTTP/2; `None` when none came in time.
-async fn begin<S: AsyncRead + Unpin>(state: &HttpState, mut stream: S, read: Vec<u8>) -> Option<(Io<S>, bool)> {
+async fn begin<S: AsyncRead + Unpin>(
+    state: &HttpState,
+    mut stream: S,
+    read: Vec<u8>,
+    peer: SocketAddr,
+) -> Option<(Io<S>, bool)> {
     let limits = state.limits();
     let Ok(read) = timeout(limits.head_timeout, read_head(&mut stream, read, limits.head_bytes_max)).await else {
-        state.counters.bad_heads.increment();
+        count_late(state, peer);
         return None;
     };
     let read = read?;
     let is_http2 = read.starts_with(HTTP2_PREFACE);
     let write_timeout = limits.slow_client_timeout.map(|timeout| timeout * WRITE_TIMEOUTS);
     Some((Io::new(stream, read.into(), write_timeout), is_http2))
+}
+
+/// A head, or what must come before it, did not come in time.
+fn count_late(state: &HttpState, peer: SocketAddr) {
+    state.counters.bad_heads.increment();
+    state.counters.reach_by(Limit::HeadTime, &peer.ip());
 }
 
 /// Reads on until the first head is whole, or is HTTP/2's, or is too long, which hyper then says; `None` when the peer
@@ -149,17 +184,14 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin), mut read: Vec<u8>, byt
     Some(read)
 }
 
-async fn serve_http1(connection: Connection, io: Io, permit: Permit) -> hyper::Result<()> {
-    let Connection { state, closing } = connection;
+async fn serve_http1(visitor: Visitor, closing: CancellationToken, io: Io, permit: Permit) -> hyper::Result<()> {
+    let state = Arc::clone(&visitor.state);
     let slot = Arc::new(Slot { unflushed: io.unflushed(), taken: Mutex::default() });
-    let is_over_limit = permit.is_over_limit();
-    let handler = {
-        let (state, takeover) = (Arc::clone(&state), Takeover(slot.clone()));
-        service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(takeover.clone());
-            respond(Arc::clone(&state), is_over_limit, request)
-        })
-    };
+    let takeover = Takeover(slot.clone());
+    let handler = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(takeover.clone());
+        visitor.clone().respond(request)
+    });
     let mut driver = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
@@ -199,14 +231,14 @@ fn hand_over<S>(state: &HttpState, slot: &Slot, parts: http1::Parts<Io, S>, perm
 }
 
 /// HTTP/1 on a private connection: nobody can take its socket over.
-async fn serve_private(connection: Connection, io: Io<Private>, permit: Permit) -> hyper::Result<()> {
-    let Connection { state, closing } = connection;
-    let is_over_limit = permit.is_over_limit();
-    let head_bytes_max = state.limits().head_bytes_max;
-    let handler = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(CameByHttps);
-        respond(Arc::clone(&state), is_over_limit, request)
-    });
+async fn serve_private(
+    visitor: Visitor,
+    closing: CancellationToken,
+    io: Io<Private>,
+    _permit: Permit,
+) -> hyper::Result<()> {
+    let head_bytes_max = visitor.state.limits().head_bytes_max;
+    let handler = service_fn(move |request| visitor.clone().respond(request));
     let mut driver = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -223,14 +255,12 @@ async fn serve_private(connection: Connection, io: Io<Private>, permit: Permit) 
     }
 }
 
-async fn serve_http2<S>(connection: Connection, io: Io<S>, permit: Permit) -> hyper::Result<()>
+async fn serve_http2<S>(visitor: Visitor, closing: CancellationToken, io: Io<S>, _permit: Permit) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let Connection { state, closing } = connection;
-    let is_over_limit = permit.is_over_limit();
-    let limits = state.limits();
-    let handler = service_fn(move |request| respond(Arc::clone(&state), is_over_limit, request));
+    let limits = visitor.state.limits();
+    let handler = service_fn(move |request| visitor.clone().respond(request));
     let mut driver = pin!(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -249,18 +279,31 @@ where
     }
 }
 
-async fn respond(
+/// Who is on the other end of a connection, for the requests that come on it.
+#[derive(Clone)]
+struct Visitor {
     state: Arc<HttpState>,
-    is_over_limit: bool,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    if is_over_limit {
+    peer: SocketAddr,
+    /// It has come only to be told that this limit is reached.
+    refused_for: Option<Limit>,
+    came_by_https: bool,
+}
+
+impl Visitor {
+    async fn respond(self, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let Self { state, peer, refused_for, came_by_https } = self;
+        request.extensions_mut().insert(Peer(peer));
+        if came_by_https {
+            request.extensions_mut().insert(CameByHttps);
+        }
+        let Some(limit) = refused_for else {
+            return Ok(crate::answer(&state, request.map(Body::new)).await);
+        };
         let (parts, _) = request.into_parts();
-        let mut response = crate::refuse_for_limit(&state, &parts);
+        let mut response = refuse_for_limit(&state, &parts, limit);
         if parts.version < http::Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        return Ok(response);
+        Ok(response)
     }
-    Ok(crate::answer(&state, request.map(Body::new)).await)
 }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Connection};
 use super::workers::Workers;
+use crate::client_address::Peer;
 use crate::config::Delivery;
 use crate::{HttpState, Prepared};
 
@@ -27,11 +28,12 @@ pub(super) struct HubPorter {
 }
 
 impl Porter for HubPorter {
-    fn admit(&self, head: &httparse::Request<'_, '_>, _peer: SocketAddr) -> Admission {
+    fn admit(&self, head: &httparse::Request<'_, '_>, peer: SocketAddr) -> Admission {
         if self.state.config.delivery == Delivery::Body || self.state.tls.is_some() {
             return Admission::PassOn;
         }
-        let Some(parts) = request_parts(head) else { return Admission::PassOn };
+        let Some(mut parts) = request_parts(head) else { return Admission::PassOn };
+        parts.extensions.insert(Peer(peer));
         if !crate::is_stream_path(parts.uri.path()) || !self.may_ask_twice(&parts) {
             return Admission::PassOn;
         }

@@ -36,7 +36,11 @@ impl Server {
     /// # Errors
     /// When a listener cannot be prepared, or the system gives no poll, runtime or thread.
     pub fn open(listeners: Vec<TcpListener>, state: Arc<HttpState>) -> io::Result<Self> {
-        let gate = ConnectionGate::new(Arc::clone(&state.limits));
+        let gate = ConnectionGate::new(
+            Arc::clone(&state.limits),
+            Arc::clone(&state.counters),
+            state.config.trusted_proxies.clone(),
+        );
         let workers = Arc::new(Workers::start(available_parallelism().map_or(1, usize::from) / CORES_PER_WORKER)?);
         let (connections, closing) = (TaskTracker::new(), CancellationToken::new());
         let porter = HubPorter {

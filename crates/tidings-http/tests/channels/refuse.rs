@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::{Request, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use tidings_core::Phase;
-use tidings_http::{Refusal, refuse, refuse_for_limit};
+use tidings_http::{Refusal, refuse};
 
 use crate::world::{World, request};
 
@@ -59,14 +59,14 @@ async fn what_is_wrong_is_wrong_for_browsers_too() {
 async fn limits_refuse_in_the_same_way() {
     let world = World::new();
     let parts = |headers: &[(&str, &str)]| request("GET", "/events", headers, Body::empty()).into_parts().0;
-    let full = refuse_for_limit(&world.state, &parts(&[]));
+    let full = refuse(&world.state, &parts(&[]), Refusal::Full);
     assert_eq!(full.status(), StatusCode::SERVICE_UNAVAILABLE);
     let too_many = refuse(&world.state, &parts(&[]), Refusal::TooMany);
     assert_eq!(too_many.status(), StatusCode::TOO_MANY_REQUESTS);
     for response in [full, too_many] {
         assert!(response.headers().contains_key("retry-after") && response.headers().contains_key("vary"));
     }
-    let browser = refuse_for_limit(&world.state, &parts(&[BROWSER]));
+    let browser = refuse(&world.state, &parts(&[BROWSER]), Refusal::Full);
     assert_eq!(browser.status(), StatusCode::OK);
     let body = browser.into_body().collect().await.expect("a whole body").to_bytes();
     assert!(body.ends_with(b"\n: the hub has no place left\n"), "{body:?}");

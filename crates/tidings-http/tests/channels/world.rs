@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tidings_core::{Counters, Engine, Epoch, Limits, LiveLimits, MemoryEngine, MemoryOptions, Phase};
 use tidings_fanout::{Fanout, FanoutOptions};
-use tidings_http::{Auth, HttpConfig, HttpState};
+use tidings_http::{Auth, HttpConfig, HttpState, StreamShares};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -66,8 +66,18 @@ impl World {
         let phase = Arc::default();
         let (auth, active) = (Auth::default(), Arc::default());
         let fanout_handle = fanout.handle().clone();
-        let state =
-            Arc::new(HttpState { engine, fanout: fanout_handle, counters, phase, auth, active, tls: None, limits, config });
+        let state = Arc::new(HttpState {
+            engine,
+            fanout: fanout_handle,
+            counters,
+            phase,
+            auth,
+            active,
+            tls: None,
+            streams: StreamShares::default(),
+            limits,
+            config,
+        });
         state.phase.advance(Phase::Ready);
         Self { state, _fanout: fanout }
     }

@@ -76,7 +76,7 @@ impl Shards {
             fanout,
             counters,
             engine,
-            gate: ConnectionGate::new(Arc::new(wide_limits().into())),
+            gate: ConnectionGate::new(Arc::new(wide_limits().into()), Arc::default(), Vec::new()),
             delivery: setup.delivery,
         }
     }
@@ -107,7 +107,7 @@ impl Shards {
         let stream = connect(listener.local_addr().expect("a bound listener has an address"));
         let (socket, _) = listener.accept().expect("somebody has connected");
         socket.set_nonblocking(true).expect("a socket takes O_NONBLOCK");
-        let permit = self.gate.enter().expect("there are places enough");
+        let permit = self.gate.enter(Ipv4Addr::LOCALHOST.into()).expect("there are places enough");
         shards.join_direct(socket, HEAD, subscription, permit);
         Listener::of(Source::Direct { stream, head: Some(Vec::new()), dechunker: Dechunker::default() })
     }
@@ -217,6 +217,7 @@ pub(crate) fn subscription(selectors: &[&str], grants: Grants) -> Subscription {
         cursor: Sequence::ZERO,
         opening: Bytes::from_static(OPENING.as_bytes()),
         lease: None,
+        companion: None,
     }
 }
 
