@@ -178,6 +178,12 @@ pub enum AppendError {
         /// When the oldest is forgotten.
         retry_after: Duration,
     },
+    /// Nobody's fault: as many topics have events as may.
+    #[error("{topics_max} topics have events, which is the limit")]
+    TopicsFull {
+        /// The limit.
+        topics_max: usize,
+    },
     /// Ours: see [`EngineError`].
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -18,6 +18,7 @@ pub mod memory;
 pub mod phase;
 pub mod position;
 pub mod publication;
+pub mod rate;
 pub mod record;
 pub mod resume;
 pub mod session;

@@ -39,8 +39,9 @@ pub struct HistoryLimits {
     pub idempotency_keys_max: usize,
     /// How long an idempotency key is kept. Default: 10 minutes.
     pub idempotency_window: Duration,
-    /// Most topics with at least one event kept. At the limit a publish to a new one is refused: 503. Default: 1,000,000.
-    /// Cost: about 200 bytes and twice the name for each in memory.
+    /// Most topics with at least one event kept, in memory. At the limit a publish to a new one is refused: 503. Default:
+    /// 1,000,000. Cost: about 200 bytes and twice the name for each. An engine on disk has only the topics of recent events
+    /// in memory, and no need of it.
     pub topics_max: usize,
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::config::Cors;
 use crate::header_text::is_loopback_origin;
+use crate::publishers::RATE_LIMIT;
 
 /// Adds to `headers`, those of an answer, what the page behind `request` may do with it.
 pub(crate) fn apply(cors: &Cors, request: &HeaderMap, headers: &mut HeaderMap) {
@@ -27,9 +28,14 @@ pub(crate) fn apply(cors: &Cors, request: &HeaderMap, headers: &mut HeaderMap) {
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
     }
-    if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) && headers.contains_key(RETRY_AFTER) {
-        // A page cannot see this header of another origin's answer unless it is named.
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
+    // A page cannot see these headers of another origin's answer unless they are named.
+    let exposed = match (headers.contains_key(RETRY_AFTER), headers.contains_key(RATE_LIMIT)) {
+        (_, true) => "retry-after, ratelimit, ratelimit-policy",
+        (true, false) => "retry-after",
+        (false, false) => "",
+    };
+    if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) && !exposed.is_empty() {
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
     }
     if depends_on_origin(cors) {
         headers.append(VARY, HeaderValue::from_static("Origin"));

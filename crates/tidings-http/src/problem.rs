@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::Method;
+use tidings_core::rate::TooFast;
 use tidings_core::{AppendError, EngineError, Limit};
 
 use crate::auth::AuthProblem;
@@ -137,6 +138,14 @@ pub(crate) enum Problem {
         /// When to try again.
         retry_after: Duration,
     },
+    /// 429: its publisher publishes faster than it may.
+    TooFast(TooFast),
+}
+
+impl From<TooFast> for Problem {
+    fn from(too_fast: TooFast) -> Self {
+        Self::TooFast(too_fast)
+    }
 }
 
 impl From<Fault> for Problem {

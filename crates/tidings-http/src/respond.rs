@@ -10,10 +10,12 @@ use axum::response::Response;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Version};
 use serde::Serialize;
+use tidings_core::rate::TooFast;
 use tidings_core::{AppendError, Counters, EngineError, Limit};
 
 use crate::auth::AuthProblem;
 use crate::problem::{Fault, Problem, cut};
+use crate::publishers::insert_none_left;
 
 impl Problem {
     /// The answer that says so. `version` is that of the request: after some problems an HTTP/1 connection must end.
@@ -41,6 +43,7 @@ impl Problem {
                     headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
             }
+            Self::TooFast(too_fast) => insert_none_left(headers, *too_fast),
             // The rest of the body is still under way, so the next request could not be told from it.
             Self::TooLarge { .. } | Self::BodyTimeout { .. } if version < Version::HTTP_2 => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -57,6 +60,7 @@ impl Problem {
             Self::BodyTimeout { .. } => Some(Limit::BodyTime),
             Self::TooLarge { .. } => Some(Limit::EventBytes),
             Self::Append(AppendError::KeysFull { .. }) => Some(Limit::IdempotencyKeys),
+            Self::Append(AppendError::TopicsFull { .. }) => Some(Limit::Topics),
             Self::TicketsFull { .. } => Some(Limit::Tickets),
             _ => None,
         }
@@ -156,6 +160,14 @@ impl Problem {
                     .says("as many tickets are kept as may be", "another try later, or a token in a header or cookie")
                     .after(*retry_after)
             }
+            Self::TooFast(TooFast { limit, retry_after }) => {
+                Row::new(StatusCode::TOO_MANY_REQUESTS, "too-fast", "The publisher publishes too fast")
+                    .says(
+                        format!("the publisher has reached the limit {limit}"),
+                        "another try once retry-after has passed, or many events in one NDJSON body, which is read as fast as may be",
+                    )
+                    .after(*retry_after)
+            }
             Self::TooMany { what, retry_after } => {
                 Row::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "One client has too many connections")
                     .says(*what, "another try later")
@@ -242,6 +254,9 @@ fn challenge(problem: &AuthProblem) -> Option<&'static str> {
     }
 }
 
+/// Room for topics comes as history goes: nobody knows when.
+const TOPICS_RETRY_AFTER: Duration = Duration::from_mins(1);
+
 fn append_row(error: &AppendError) -> Row {
     match error {
         AppendError::IdTaken { id } => Row::new(StatusCode::CONFLICT, "id-taken", "The id is used")
@@ -263,6 +278,12 @@ fn append_row(error: &AppendError) -> Row {
                 .at("idempotency-key", None)
                 .says(error.to_string(), "another try later, or a publication without a key")
                 .after(*retry_after)
+        }
+        AppendError::TopicsFull { .. } => {
+            Row::new(StatusCode::SERVICE_UNAVAILABLE, "topics-full", "No more topics can be kept")
+                .at("topic", None)
+                .says(error.to_string(), "a topic that has events, or another try later")
+                .after(TOPICS_RETRY_AFTER)
         }
         AppendError::Engine(error) => engine_row(error),
     }
@@ -379,6 +400,7 @@ mod tests {
         check(AppendError::KeyReused, 422, None);
         check(AppendError::KeysFull { keys_max: 3, retry_after: Duration::from_millis(1500) }, 503, Some("2"));
         check(AppendError::Engine(EngineError::Closed), 503, Some("5"));
+        check(AppendError::TopicsFull { topics_max: 3 }, 503, Some("60"));
         check(EngineError::Closed, 503, Some("5"));
     }
 
@@ -411,6 +433,8 @@ mod tests {
         check(Problem::Misdirected { host: text() }, 421, None);
         check(Problem::Draining { retry_after }, 503, Some("1"));
         check(Problem::Full { what: "all of it", retry_after }, 503, Some("1"));
+        let limit = Limit::PublishEvents;
+        check(Problem::TooFast(TooFast { limit, retry_after }), 429, Some("1"));
         check(Problem::TooMany { what: "all of it", retry_after }, 429, Some("1"));
     }
 

@@ -10,6 +10,7 @@ use tidings_fanout::{AddressBlock, FanoutHandle, Shares};
 use crate::auth::Auth;
 use crate::config::HttpConfig;
 use crate::mercure::ActiveSubscriptions;
+use crate::publishers::Publishers;
 use crate::tls::Tls;
 
 /// One hub, as its HTTP side sees it.
@@ -30,6 +31,8 @@ pub struct HttpState {
     pub tls: Option<Tls>,
     /// Who has how many streams, where that is limited.
     pub streams: StreamShares,
+    /// Who publishes how fast, where that is limited.
+    pub publishers: Publishers,
     /// What may grow, and how far.
     pub limits: Arc<LiveLimits>,
     /// How it answers.

@@ -26,6 +26,11 @@ impl TopicIndex {
         self.0.len()
     }
 
+    /// Has the topic places?
+    pub fn has(&self, topic: &Topic) -> bool {
+        self.0.contains_key(topic)
+    }
+
     /// The topics, in no order.
     pub fn names(&self) -> impl Iterator<Item = &Topic> {
         self.0.keys()

@@ -25,6 +25,8 @@ pub(super) struct Log {
     pub marks: Marks,
     pub ended: EndedTopics,
     pub times: CommitTimes,
+    /// So many topics have places at most.
+    topics_max: usize,
 }
 
 impl Log {
@@ -37,11 +39,16 @@ impl Log {
             marks: Marks::new(history.marks_max),
             ended: EndedTopics::new(history.ended_topics_max),
             times: CommitTimes::default(),
+            topics_max: history.topics_max,
         }
     }
 
     /// May this publication be stored?
     pub(super) fn admit(&self, publication: &Publication) -> Result<(), AppendError> {
+        let new_topics = publication.topics().filter(|topic| !self.topics.has(topic)).count();
+        if new_topics > 0 && self.topics.count() + new_topics > self.topics_max {
+            return Err(AppendError::TopicsFull { topics_max: self.topics_max });
+        }
         if let Some(ended) = publication.topics().find(|topic| self.ended.contains(topic)) {
             return Err(AppendError::TopicEnded { topic: ended.clone() });
         }

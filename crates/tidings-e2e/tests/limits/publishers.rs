@@ -1,14 +1,142 @@
-//! Limits of those who publish: size, rate, time, topics and keys.
+//! Limits of those who publish: size, time, rate, topics and keys.
 
-use tidings_e2e::request;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use crate::support::{expect_reached, hub};
+use tidings_auth::{Algorithm, Claims, KeySource, mint};
+use tidings_e2e::{DEADLINE, Hub, Response, request};
+
+use crate::support::{eventually, expect_reached, hub};
+
+fn post(hub: &Hub, target: &str, headers: &[&str], data: &str) -> Response {
+    request(hub.address(), "POST", target, headers, data.as_bytes())
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+const NDJSON: &str = "Content-Type: application/x-ndjson";
 
 #[test]
-fn an_event_that_is_too_long_is_refused() {
+fn an_event_that_is_too_long_is_refused_however_it_comes() {
     let hub = hub(&["--max-event-bytes", "10B"]);
-    let response = request(hub.address(), "POST", "/events/t", &[], b"eleven byte");
-    assert_eq!(response.status, 413, "{}", response.text());
+    let plain = post(&hub, "/events/t", &[], "eleven byte");
+    assert_eq!(plain.status, 413, "{}", plain.text());
+    let line = post(&hub, "/events", &[NDJSON], "{\"data\":\"eleven byte\"}\n{\"data\":\"ten bytes.\"}\n");
+    assert!(line.text().contains("error") && line.text().contains("\"id\""), "{}", line.text());
+    let mercure = post(&hub, "/.well-known/mercure", &[FORM], "topic=t&data=eleven+byte");
+    assert_eq!(mercure.status, 413, "{}", mercure.text());
     hub.publish("/events/t", "ten bytes.");
-    expect_reached(&hub, "event_bytes", 1.0, None);
+    expect_reached(&hub, "event_bytes", 3.0, None);
+}
+
+#[test]
+fn a_body_that_stalls_is_given_up() {
+    let hub = hub(&["--body-timeout", "200ms"]);
+    let mut stream = TcpStream::connect(hub.address()).expect("it listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a deadline is not zero");
+    let head = "POST /events/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf";
+    stream.write_all(head.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer); // it may be reset once the answer is there
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    expect_reached(&hub, "body_timeout", 1.0, None);
+}
+
+/// Publishes until it is told to wait; how often that went well, and what it was told.
+fn publish_until_refused(hub: &Hub, target: &str, headers: &[&str], data: &str) -> (usize, Response) {
+    for published in 0..1000 {
+        let response = post(hub, target, headers, data);
+        if response.status != 200 {
+            return (published, response);
+        }
+        assert!(response.header("ratelimit-policy").is_some(), "{}", response.head);
+        assert!(response.header("ratelimit").is_some_and(|left| left.contains(";r=")), "{}", response.head);
+    }
+    panic!("a thousand publications were taken");
+}
+
+#[test]
+fn a_publisher_has_a_rate_of_events_at_both_endpoints() {
+    for (target, headers, data) in
+        [("/events/t", &[][..], "x"), ("/.well-known/mercure", &[FORM][..], "topic=t&data=x")]
+    {
+        let hub = hub(&["--max-publish-events-per-second", "2"]);
+        let (published, refused) = publish_until_refused(&hub, target, headers, data);
+        assert!((20..30).contains(&published), "{published}: ten seconds' worth, and a little");
+        assert_eq!(refused.status, 429, "{}", refused.text());
+        let after = refused.header("retry-after").and_then(|after| after.parse::<u64>().ok());
+        assert_eq!(after, Some(1), "{}", refused.head);
+        assert_eq!(refused.header("ratelimit"), Some("\"events\";r=0;t=1"), "{}", refused.head);
+        expect_reached(&hub, "publish_events_per_second", 1.0, Some("127.0.0.1"));
+        eventually("the next event's turn", || post(&hub, target, headers, data).status == 200);
+    }
+}
+
+#[test]
+fn a_publisher_has_a_rate_of_bytes() {
+    let hub = hub(&["--max-publish-bytes-per-second", "1KiB"]);
+    let (published, refused) = publish_until_refused(&hub, "/events/t", &[], &"x".repeat(4096));
+    assert_eq!((published, refused.status), (3, 429), "10 KiB, and what is begun is finished");
+    assert!(refused.text().contains("publish_bytes_per_second"), "{}", refused.text());
+    expect_reached(&hub, "publish_bytes_per_second", 1.0, Some("127.0.0.1"));
+}
+
+#[test]
+fn subjects_have_rates_of_their_own() {
+    const KEY: &str = "a secret of publishers that is long enough";
+    let token = |subject: &str| {
+        let claims = Claims { subject: Some(subject.to_owned()), publish: vec!["**".to_owned()], ..Claims::default() };
+        let token = mint(&claims, &KeySource::new(KEY.to_owned(), Algorithm::Hs256)).expect("a good key");
+        format!("Authorization: Bearer {token}")
+    };
+    let hub = hub(&["--publisher-jwt-key", KEY, "--max-publish-events-per-second", "1"]);
+    let (_, refused) = publish_until_refused(&hub, "/events/t", &[&token("ann")], "x");
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    assert_eq!(post(&hub, "/events/t", &[&token("bob")], "x").status, 200);
+    expect_reached(&hub, "publish_events_per_second", 1.0, Some("ann"));
+}
+
+#[test]
+fn a_batch_is_slowed_down_and_loses_nothing() {
+    const LINES: usize = 130;
+    let hub = hub(&["--max-publish-events-per-second", "10", "--body-timeout", "1s"]);
+    let lines: Vec<_> = (0..LINES).map(|number| format!("{{\"data\":\"{number}\"}}\n")).collect();
+    let body = lines.concat();
+    let began = Instant::now();
+    let answer = post(&hub, "/events?summary", &[NDJSON], &body);
+    let took = began.elapsed();
+    assert!(answer.text().contains(&format!("\"accepted\":{LINES},\"rejected\":0")), "{}", answer.text());
+    assert!(took >= Duration::from_millis(2500), "30 events beyond the burst took {took:?}");
+    expect_reached(&hub, "publish_events_per_second", 1.0, Some("127.0.0.1"));
+}
+
+#[test]
+fn idempotency_keys_are_limited_and_none_is_forgotten() {
+    let hub = hub(&["--max-idempotency-keys", "2"]);
+    let keyed = |key: &str| post(&hub, "/events/t", &[&format!("Idempotency-Key: {key}")], "x");
+    assert_eq!([keyed("1").status, keyed("2").status, keyed("1").status], [200, 200, 200]);
+    let full = keyed("3");
+    assert_eq!(full.status, 503, "{}", full.text());
+    assert!(full.header("retry-after").is_some(), "{}", full.head);
+    let line = post(&hub, "/events", &[NDJSON], "{\"data\":\"x\",\"key\":\"4\"}\n");
+    assert!(line.text().contains("error"), "{}", line.text());
+    expect_reached(&hub, "idempotency_keys", 2.0, None);
+}
+
+#[test]
+fn topics_with_history_are_limited_in_memory() {
+    let hub = hub(&["--max-topics", "2", "--history-events", "2"]);
+    hub.publish("/events/a", "x");
+    hub.publish("/events/b", "x");
+    for (target, headers, data) in
+        [("/events/c", &[][..], "x"), ("/.well-known/mercure", &[FORM][..], "topic=c&data=x")]
+    {
+        let full = post(&hub, target, headers, data);
+        assert_eq!(full.status, 503, "{}", full.text());
+        assert!(full.header("retry-after").is_some(), "{}", full.head);
+    }
+    expect_reached(&hub, "topics", 2.0, None);
+    // Where there is history it goes on, and what is trimmed makes room.
+    hub.publish("/events/b", "y");
+    hub.publish("/events/c", "z");
 }

@@ -12,8 +12,9 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use serde::Serialize;
 use tidings_core::limits::KIB;
-use tidings_core::{Appended, IdempotencyKey, Limits, Publication, Timestamp};
+use tidings_core::{Appended, IdempotencyKey, Limit, Limits, Publication, Timestamp};
 use tidings_topic::Topic;
+use tokio::time::{Sleep, sleep};
 
 use crate::auth::Caller;
 use crate::channel::answers::{AnswerWriter, Room, answers};
@@ -23,11 +24,13 @@ use crate::channel::lines::{Line, Lines};
 use crate::channel::ndjson::parse_line;
 use crate::channel::publish::{Parameters, append_json_text, count};
 use crate::problem::{Fault, Problem};
+use crate::publishers::{Publisher, check_rate, spend};
 use crate::state::HttpState;
 
 /// What holds for all lines of a body.
 pub(super) struct Options {
     caller: Caller,
+    publisher: Publisher,
     default_topic: Topic,
     wants_summary: bool,
 }
@@ -39,6 +42,7 @@ impl Options {
         parameters: &Parameters<'_>,
         key: Option<&IdempotencyKey>,
         caller: Caller,
+        publisher: Publisher,
     ) -> Result<Self, Fault> {
         let misplaced = [
             ("type", parameters.event_type.is_some()),
@@ -54,6 +58,7 @@ impl Options {
         }
         Ok(Self {
             caller,
+            publisher,
             default_topic: single_topic(None, parameters.topic.as_deref())?,
             wants_summary: parameters.summary.unwrap_or(false),
         })
@@ -80,12 +85,18 @@ struct Batch<'a> {
     under_way: InOrder<'a>,
     report: Report,
     caller: Caller,
+    publisher: Publisher,
     default_topic: Topic,
     has_read_all: bool,
+    /// Until the publisher's rate lets it go on: nothing is read meanwhile, and nothing refused.
+    pause: Option<Pin<Box<Sleep>>>,
+    /// The line that waits for it.
+    held: Option<Line>,
 }
 
 /// What happens next.
 enum Step {
+    GoOn,
     Settled(Settled),
     Read(Option<Result<Bytes, axum::Error>>),
     Gone,
@@ -100,15 +111,18 @@ impl<'a> Batch<'a> {
             under_way: InOrder::default(),
             report: Report { writer, summary: options.wants_summary.then(Summary::default) },
             caller: options.caller,
+            publisher: options.publisher,
             default_topic: options.default_topic,
             has_read_all: false,
+            pause: None,
+            held: None,
         }
     }
 
     async fn run(mut self) {
         loop {
             self.take_lines();
-            if self.has_read_all && self.under_way.is_empty() {
+            if self.has_read_all && self.under_way.is_empty() && self.pause.is_none() {
                 return self.report.finish();
             }
             let step = match self.patience() {
@@ -116,6 +130,7 @@ impl<'a> Batch<'a> {
                 None => Ok(poll_fn(|cx| self.poll_step(cx)).await),
             };
             match step {
+                Ok(Step::GoOn) => {}
                 Ok(Step::Settled(settled)) => self.settle(settled),
                 Ok(Step::Read(Some(Ok(bytes)))) => self.lines.push(&bytes),
                 Ok(Step::Read(None)) => self.has_read_all = true,
@@ -132,9 +147,19 @@ impl<'a> Batch<'a> {
 
     /// Puts the lines at hand on their way, as many as may be at once.
     fn take_lines(&mut self) {
-        while !self.under_way.is_full() {
-            let next = self.lines.next().or_else(|| if self.has_read_all { self.lines.finish() } else { None });
-            let Some(Line { number, text }) = next else { return };
+        while self.pause.is_none() && !self.under_way.is_full() {
+            let next = self
+                .held
+                .take()
+                .or_else(|| self.lines.next())
+                .or_else(|| if self.has_read_all { self.lines.finish() } else { None });
+            let Some(line) = next else { return };
+            if let Err(too_fast) = check_rate(self.state, &self.publisher) {
+                self.held = Some(line);
+                self.pause = Some(Box::pin(sleep(too_fast.retry_after)));
+                return;
+            }
+            let Line { number, text } = line;
             let limits = &self.state.limits();
             let parsed = match text {
                 Some(text) => parse_line(&text, &self.default_topic, limits.event_bytes_max),
@@ -144,6 +169,7 @@ impl<'a> Batch<'a> {
             match parsed.and_then(|publication| self.permitted(publication, now)) {
                 Ok(publication) => {
                     let data_bytes = publication.data.len();
+                    spend(self.state, &self.publisher, data_bytes);
                     self.under_way.append(number, data_bytes, self.state.engine.append(publication, now));
                 }
                 Err(fault) => self.under_way.refuse(number, fault),
@@ -166,9 +192,15 @@ impl<'a> Batch<'a> {
         if let Poll::Ready(settled) = self.under_way.poll_next(cx) {
             return Poll::Ready(Step::Settled(settled));
         }
+        if let Some(pause) = &mut self.pause
+            && pause.as_mut().poll(cx).is_ready()
+        {
+            self.pause = None;
+            return Poll::Ready(Step::GoOn);
+        }
         match self.report.writer.poll_room(cx) {
             Room::Gone => return Poll::Ready(Step::Gone),
-            Room::Free if !self.has_read_all && !self.under_way.is_full() => {
+            Room::Free if !self.has_read_all && !self.under_way.is_full() && self.pause.is_none() => {
                 while let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
                     match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
                         None => return Poll::Ready(Step::Read(None)),
@@ -189,7 +221,7 @@ impl<'a> Batch<'a> {
     fn patience(&self) -> Option<Duration> {
         let limits = &self.state.limits();
         match () {
-            () if !self.under_way.is_empty() => None,
+            () if !self.under_way.is_empty() || self.pause.is_some() => None,
             () if self.report.writer.is_full() => limits.slow_client_timeout,
             () => Some(limits.body_timeout),
         }
@@ -201,9 +233,16 @@ impl<'a> Batch<'a> {
                 count(self.state, &appended, data_bytes);
                 self.report.accepted(&appended);
             }
-            Err(Refused::Line(fault)) => self.report.rejected(line, fault),
-            Err(Refused::Append(error)) => self.report.rejected(line, Problem::from(error).to_fault()),
+            Err(Refused::Line(fault)) => self.rejected(line, fault),
+            Err(Refused::Append(error)) => self.rejected(line, Problem::from(error).to_fault()),
         }
+    }
+
+    fn rejected(&mut self, line: u64, fault: Fault) {
+        if let Some(limit) = fault.limit {
+            self.state.counters.reach(limit);
+        }
+        self.report.rejected(line, fault);
     }
 
     /// No more will come. Half a line is not published, even if it could be read.
@@ -221,6 +260,7 @@ fn line_bytes_max(limits: &Limits) -> usize {
 
 fn too_long(limits: &Limits) -> Fault {
     Fault::new("line", "the line is too long", format!("at most {} bytes a line", line_bytes_max(limits)))
+        .over(Limit::EventBytes)
 }
 
 /// What is answered: a line for each line, or one at the end.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use tidings_core::Publication;
+use tidings_core::{Limit, Publication};
 use tidings_topic::Topic;
 
 use crate::channel::fields::{
@@ -119,7 +119,9 @@ impl<'a> Object<'a> {
         };
         if data.len() > bytes_max {
             let detail = format!("the data are {} bytes long", data.len());
-            return Err(Fault::new("data", detail, format!("at most {bytes_max} bytes of data")));
+            return Err(
+                Fault::new("data", detail, format!("at most {bytes_max} bytes of data")).over(Limit::EventBytes)
+            );
         }
         Ok(data)
     }

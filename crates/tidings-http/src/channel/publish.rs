@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody as _};
 use axum::response::Response;
@@ -21,6 +21,7 @@ use crate::channel::fields::{
     RETRY_FORM, parse_id, parse_key, parse_published_type, parse_ttl, path_topic, single_topic,
 };
 use crate::problem::{Fault, Problem};
+use crate::publishers::{Publisher, check_rate, insert_left, spend};
 use crate::query::{parameters, parse_flag, parse_number, set_once};
 use crate::state::HttpState;
 
@@ -31,12 +32,14 @@ pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Bo
     let in_path = path_topic(parts.uri.path())?;
     let parameters = Parameters::parse(parts.uri.query())?;
     let key = idempotency_key(&parts.headers, &caller)?;
+    let publisher = Publisher::of(state, parts, &caller);
     if in_path.is_none() && is_ndjson(&parts.headers) {
-        let options = batch::Options::new(&parameters, key.as_ref(), caller)?;
+        let options = batch::Options::new(&parameters, key.as_ref(), caller, publisher)?;
         return Ok(batch::answer(Arc::clone(state), std::mem::take(body), options));
     }
     let topic = single_topic(in_path.as_deref(), parameters.topic.as_deref())?;
     caller.check_may_publish(topic.as_str())?;
+    check_rate(state, &publisher)?;
     let publication = Publication {
         data: read_text(body, &state.limits()).await?,
         event_type: parameters.event_type,
@@ -49,9 +52,14 @@ pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Bo
         ..Publication::new(topic.clone(), String::new())
     };
     let data_bytes = publication.data.len();
+    let left = spend(state, &publisher, data_bytes);
+    let began = Instant::now();
     let appended = state.engine.append(publication, state.now()).await?;
+    state.counters.publish_time.observe(began.elapsed());
     count(state, &appended, data_bytes);
-    Ok(accepted(&appended.id, &topic))
+    let mut response = accepted(&appended.id, &topic);
+    insert_left(response.headers_mut(), &left);
+    Ok(response)
 }
 
 /// The parameters of a POST.

@@ -1,5 +1,7 @@
 //! `POST` of a form: from a request to an update in the history, and its answer, which is the id alone.
 
+use std::time::Instant;
+
 use axum::body::{Body, HttpBody as _};
 use axum::response::Response;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -14,6 +16,7 @@ use crate::mercure::caller::{dialect_of, new_update_id};
 use crate::mercure::form::is_form;
 use crate::mercure::rejection::{Rejection, TEXT};
 use crate::mercure::update::{Update, UpdateLimits};
+use crate::publishers::{Publisher, check_rate, insert_left, spend};
 use crate::state::HttpState;
 
 /// Stores what the form says, if `caller` may publish on each of its topics.
@@ -31,6 +34,8 @@ pub(super) async fn publish(
     if !is_form(&parts.headers) {
         return Err(Rejection::NoTopic);
     }
+    let publisher = Publisher::of(state, parts, caller);
+    check_rate(state, &publisher)?;
     let limits = &state.limits();
     let form = read(body, limits).await?;
     let update_limits = UpdateLimits { topics_max: TOPICS_MAX, data_bytes_max: limits.event_bytes_max };
@@ -40,13 +45,18 @@ pub(super) async fn publish(
     }
     let now = state.now();
     caller.check_not_expired(now)?; // it may have taken its time to send
-    let data_bytes = update.data.len() as u64;
+    let data_bytes = update.data.len();
     let publication =
         update.into_publication(|| EventId::parse(&new_update_id(now)).expect("a UUID has only plain characters"));
+    let left = spend(state, &publisher, data_bytes);
+    let began = Instant::now();
     let appended = state.engine.append(publication, now).await?;
+    state.counters.publish_time.observe(began.elapsed());
     state.counters.published.increment();
-    state.counters.published_bytes.add(data_bytes);
-    Ok(accepted(&appended.id))
+    state.counters.published_bytes.add(data_bytes as u64);
+    let mut response = accepted(&appended.id);
+    insert_left(response.headers_mut(), &left);
+    Ok(response)
 }
 
 impl From<AppendError> for Rejection {
@@ -54,6 +64,7 @@ impl From<AppendError> for Rejection {
         match error {
             AppendError::Engine(EngineError::Closed) => Self::Draining,
             AppendError::TopicEnded { .. } => Self::TopicEnded,
+            AppendError::TopicsFull { .. } => Self::TopicsFull,
             error => {
                 tracing::warn!(%error, "an update was not stored");
                 Self::NotStored

@@ -9,9 +9,11 @@ use axum::response::Response;
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode, Version};
 use tidings_core::Limit;
+use tidings_core::rate::TooFast;
 
 use crate::mercure::dialect::Dialect;
 use crate::mercure::form::Malformed;
+use crate::publishers::insert_none_left;
 use crate::respond::{Reached, Refused, whole_seconds};
 
 /// Why a request is not done as it wished.
@@ -73,12 +75,22 @@ pub(super) enum Rejection {
     TopicEnded,
     /// The history did not take the publication.
     NotStored,
+    /// As many topics have events as may.
+    TopicsFull,
+    /// Its publisher publishes faster than it may.
+    TooFast(TooFast),
     /// The history cannot be asked for a subscriber's place.
     NoHistory,
     /// The hub is shutting down.
     Draining,
     /// The keys of its token must be fetched from elsewhere, and cannot be now.
     KeysUnavailable,
+}
+
+impl From<TooFast> for Rejection {
+    fn from(too_fast: TooFast) -> Self {
+        Self::TooFast(too_fast)
+    }
 }
 
 impl From<Malformed> for Rejection {
@@ -97,7 +109,7 @@ impl Rejection {
     pub(super) fn answer(&self, dialect: Dialect, version: Version, metadata_url: &str) -> Response {
         let (status, text) = self.row(dialect);
         let mut response = text_answer(status, &text);
-        let is_temporary = matches!(self, Self::Draining | Self::KeysUnavailable);
+        let is_temporary = matches!(self, Self::Draining | Self::KeysUnavailable | Self::TopicsFull | Self::TooFast(_));
         response.extensions_mut().insert(if is_temporary { Refused::ForNow } else { Refused::ForItsRequest });
         if let Some(limit) = self.limit() {
             response.extensions_mut().insert(Reached { limit, who: None });
@@ -109,6 +121,13 @@ impl Rejection {
         match self {
             Self::Draining | Self::KeysUnavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(RETRY_AFTER_MIN)));
+            }
+            Self::TopicsFull => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(60));
+            }
+            Self::TooFast(too_fast) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(too_fast.retry_after)));
+                insert_none_left(headers, *too_fast);
             }
             // The rest of the body is still under way, so the next request could not be told from it.
             Self::TooLarge { .. } | Self::Stalled if version < Version::HTTP_2 => {
@@ -124,6 +143,7 @@ impl Rejection {
         match self {
             Self::TooMany { .. } => Some(Limit::TopicsPerConnection),
             Self::Stalled => Some(Limit::BodyTime),
+            Self::TopicsFull => Some(Limit::Topics),
             Self::TooLarge { .. } => Some(Limit::EventBytes),
             _ => None,
         }
@@ -172,6 +192,8 @@ impl Rejection {
             (Self::Encoded, _) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Content-Encoding; expected none".into())
             }
+            (Self::TopicsFull, _) => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable: too many topics".into()),
+            (Self::TooFast(_), _) => (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests".into()),
             (Self::TopicEnded, _) => (StatusCode::CONFLICT, "the topic has ended; expected another topic".into()),
             (Self::NotStored, _) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error".into()),
             (Self::NoHistory | Self::Draining | Self::KeysUnavailable, _) => {

@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tidings_core::{Counters, Engine, Epoch, Limits, LiveLimits, MemoryEngine, MemoryOptions, Phase};
 use tidings_fanout::{Fanout, FanoutOptions};
-use tidings_http::{Auth, HttpConfig, HttpState, StreamShares};
+use tidings_http::{Auth, HttpConfig, HttpState, Publishers, StreamShares};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -75,6 +75,7 @@ impl World {
             active,
             tls: None,
             streams: StreamShares::default(),
+            publishers: Publishers::default(),
             limits,
             config,
         });

@@ -77,7 +77,7 @@ pub(crate) struct LimitFlags {
     )]
     pub(crate) max_subscribed_topics: usize,
 
-    /// Most topics with history; a publish to a new one beyond them is refused
+    /// Most topics with history, with --memory; a publish to a new one beyond them is refused
     ///
     /// Cost: about 200 bytes and twice the name for each in memory, when they are there.
     #[arg(
