@@ -123,7 +123,8 @@ pub struct Limits {
     /// further is closed (`lagged`). Default: `None`: as far as history goes.
     pub lag_bytes_max: Option<usize>,
     /// Most readers that are replayed history at a time; each shard has its part, at least one. Others wait for their
-    /// turn, with heartbeats. Default: 1,000.
+    /// turn, with heartbeats. Default: 10,000: readers of a group at one place share what is read, so a crowd that comes
+    /// back together is better served together.
     pub replays_max: usize,
     /// Most bytes a shard replays in one turn before it looks at live events again. Default: 1 MiB.
     pub catch_up_bytes_per_turn: usize,
@@ -152,7 +153,7 @@ impl Default for Limits {
             batch_bytes_max: 64 * KIB,
             buffered_bytes_max: 256 * MIB,
             lag_bytes_max: None,
-            replays_max: 1000,
+            replays_max: 10_000,
             catch_up_bytes_per_turn: MIB,
             socket_send_buffer_bytes: 256 * KIB,
             slow_client_timeout: Some(Duration::from_mins(1)),

@@ -1,9 +1,9 @@
 //! What comes due in a shard: heartbeats, readers that take nothing, ends of streams.
 
 use bytes::Bytes;
-use tidings_core::CloseReason;
 use tidings_core::session::{Due, Sent, Tick};
 use tidings_core::wheel::Wheel;
+use tidings_core::{CloseReason, Limit};
 
 use super::Shard;
 use crate::inbox::SessionKey;
@@ -73,7 +73,10 @@ impl Shard {
             Due::Heartbeat => self.beat(key),
             Due::Notice => self.give_notice(key),
             // It takes no byte, so there is nothing to wait for.
-            Due::Close(reason @ CloseReason::Slow) => self.remove(key, reason),
+            Due::Close(reason @ CloseReason::Slow) => {
+                self.counters.reach(Limit::SlowClient);
+                self.remove(key, reason);
+            }
             Due::Close(reason) => self.close(key, reason),
         }
     }

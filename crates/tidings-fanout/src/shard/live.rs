@@ -17,6 +17,7 @@ impl Shard {
         while self.position < target {
             self.deliver();
         }
+        self.end_those_too_far_behind();
     }
 
     fn deliver(&mut self) {
@@ -48,11 +49,18 @@ impl Shard {
         }
         self.position = through;
         self.inbox.set_carried(through);
+        self.measure_lag(self.records.iter().map(|record| record.chunk.wire().len() as u64).sum());
+        let first_at = self.records.first().map(|record| record.committed_at);
         let mut dirty_groups = std::mem::take(&mut self.dirty_groups);
+        let is_for_somebody = !dirty_groups.is_empty();
         for group_key in dirty_groups.drain(..) {
             self.deliver_to_group(group_key, before);
         }
         self.dirty_groups = dirty_groups;
+        // The oldest stands for all of them: a clock is asked once.
+        if let Some(first_at) = first_at.filter(|_| is_for_somebody) {
+            self.counters.delivery_time.observe(Self::wall_clock().since(first_at));
+        }
     }
 
     /// What a group gets of these records.

@@ -8,6 +8,7 @@ mod batch;
 mod deadlines;
 mod elsewhere;
 mod fetches;
+mod lag;
 mod leases;
 mod live;
 mod outside;
@@ -15,6 +16,7 @@ mod replay;
 mod rest;
 mod rights;
 mod roster;
+mod turns;
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,16 +28,18 @@ use bytes::Bytes;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token};
 use tidings_core::session::{Next, Pace, Session, Tick};
-use tidings_core::{CloseReason, Counters, Dialect, Engine, Limits, Record, Sequence, Timestamp};
+use tidings_core::{CloseReason, Counters, Dialect, Engine, Limit, Limits, Record, Sequence, Timestamp};
 use tidings_wire::{COMMENT, Chunk, LAST_CHUNK, encode_retry};
 
 use self::deadlines::Timers;
 use self::elsewhere::{Failures, fetches_max};
 pub(crate) use self::fetches::FetchNumber;
 use self::fetches::{Fetches, PageStart};
+use self::lag::LagMeter;
 use self::replay::Pages;
 use self::rest::Rest;
 use self::roster::{Entry, Leaver, Newcomer, Roster};
+use self::turns::Turns;
 use crate::fanout::{FanoutOptions, Subscription};
 use crate::inbox::{Inbox, Joining, Message, SessionKey};
 use crate::lease::Hold;
@@ -107,6 +111,8 @@ pub(crate) struct Shard {
     /// Leases of sessions that are gone. The shard's thread drops them once it has left the shard's lock.
     left: Vec<Hold>,
     rest: Rest,
+    turns: Turns,
+    lag: LagMeter,
     /// Its thread looks at the timers again by then.
     sleeps_until: Tick,
     // Room that is used again each turn.
@@ -152,6 +158,8 @@ impl Shard {
             drain: None,
             left: Vec::new(),
             rest: Rest::new(Instant::now()),
+            turns: Turns::default(),
+            lag: LagMeter::default(),
             sleeps_until: Tick(0),
             records: Vec::new(),
             dirty_groups: Vec::new(),
@@ -275,7 +283,10 @@ impl Shard {
         session.owe(opening);
         self.pinned_bytes += session.pinned_bytes();
         counters.pinned_bytes.add(session.pinned_bytes() as u64);
-        let key = self.roster.insert(Newcomer { session, way, spec, grants, lease, companion, permit }, &counters);
+        let key = self.roster.insert(
+            Newcomer { session, way, spec, grants, lease, companion, permit, joins_at: self.position },
+            &counters,
+        );
         let Some(entry) = self.roster.get(key) else { return };
         let is_there = match &mut entry.way {
             Way::Body(outbox) => outbox.attach(key),
@@ -299,7 +310,10 @@ impl Shard {
             match entry.session.next(self.position) {
                 Next::Wait | Next::Live => return,
                 Next::Flush => self.flush(key),
-                Next::Join => self.roster.join_live(key, &self.counters),
+                Next::Join => {
+                    self.gives_turn_back(key);
+                    self.roster.join_live(key, &self.counters);
+                }
                 Next::Read(_) => return self.make_runnable(key),
                 Next::Close(reason) => return self.remove(key, reason),
             }
@@ -333,6 +347,10 @@ impl Shard {
         if let (Some(slot), None) = (slot, slot_after) {
             self.roster.leave_live(key, slot, &self.counters);
         }
+        let Some(entry) = self.roster.get(key) else { return };
+        if entry.session.is_blocked() && !was_blocked || entry.session.is_closing() {
+            self.gives_turn_back(key);
+        }
         // After the accounts above, which a removal relies on.
         let Some(entry) = self.roster.get(key) else { return };
         if entry.session.is_blocked()
@@ -350,6 +368,7 @@ impl Shard {
             // Those who have taken nothing for longest make room: each holds half a frame, so nothing more can be said
             // to it. One that is only busy with a large event is not among them.
             let Some(slowest) = self.roster.longest_stalled() else { break };
+            self.counters.reach(Limit::BufferedBytes);
             self.remove(slowest, CloseReason::Lagged);
         }
         self.schedule(key);
@@ -381,7 +400,8 @@ impl Shard {
     /// Takes a session out, whatever state it is in.
     fn remove(&mut self, key: SessionKey, reason: CloseReason) {
         let Some(leaver) = self.roster.remove(key, &self.counters) else { return };
-        let Leaver { session, way, group, lease, .. } = leaver;
+        let Leaver { session, way, group, lease, turn, .. } = leaver;
+        self.turn_is_over(turn);
         self.left.extend(lease);
         if session.awaits_page() {
             self.fetches.leave(PageStart { group, cursor: session.cursor(self.position) }, key);

@@ -67,6 +67,10 @@ impl Shard {
         let Some(entry) = self.roster.get(key) else { return 0 };
         // One that still waits does not read; nor does one that was blocked or closed while it waited.
         let Next::Read(cursor) = entry.session.next(position) else { return 0 };
+        if !self.takes_turn(key) {
+            return 0;
+        }
+        let Some(entry) = self.roster.get(key) else { return 0 };
         let start = PageStart { group: entry.group, cursor };
         let cost = match fetched {
             Some(Outcome::Page(page)) => self.give_page(key, cursor, &page),
@@ -124,6 +128,7 @@ impl Shard {
                 self.update(key, |session| session.on_sent(&bytes, cursor, page.through, sent, now));
                 self.counters.writes.increment();
                 self.counters.bytes_out.add(bytes_taken(sent, bytes.len()));
+                self.counters.replayed_bytes.add(bytes_taken(sent, bytes.len()));
                 if sent != Sent::Nothing {
                     self.counters.delivered_replay.add(part.events);
                     if page.batch.ends {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use slab::Slab;
 use tidings_core::group::Group;
 use tidings_core::session::{Session, Tick};
-use tidings_core::{CloseReason, Counters, Grants, GroupSpec};
+use tidings_core::{CloseReason, Counters, Grants, GroupSpec, Sequence};
 use tidings_topic::Index;
 
 use super::rights::{Rights, RightsTable};
+use super::turns::Turn;
 use crate::inbox::{Inbox, SessionKey};
 use crate::lease::{Companion, Hold};
 use crate::permit::Permit;
@@ -31,6 +32,10 @@ pub(crate) struct Entry {
     /// When it comes up in the timer wheel, and which of its entries there counts.
     pub(crate) scheduled_at: Tick,
     pub(crate) timer: u32,
+    /// May it be replayed history?
+    pub(crate) turn: Turn,
+    /// Where the shard stood when it came: what was before that, it is not behind with.
+    joined_at: Sequence,
     /// It stands in the shard's list of those with something to do.
     pub(crate) is_runnable: bool,
     /// What is given back when it is gone. Boxed once more: few sessions have one, and all would pay for its width.
@@ -48,6 +53,7 @@ pub(crate) struct Newcomer {
     pub(crate) lease: Option<Hold>,
     pub(crate) companion: Option<Companion>,
     pub(crate) permit: Option<Permit>,
+    pub(crate) joins_at: Sequence,
 }
 
 /// A session that was taken out, and what it had.
@@ -56,6 +62,7 @@ pub(crate) struct Leaver {
     pub(crate) way: Way,
     pub(crate) group: u32,
     pub(crate) lease: Option<Hold>,
+    pub(crate) turn: Turn,
     _given_back: (Option<Box<Companion>>, Option<Permit>),
 }
 
@@ -89,7 +96,7 @@ impl Roster {
 
     /// Takes in a session, and its group if it is the first of it.
     pub(crate) fn insert(&mut self, newcomer: Newcomer, counters: &Counters) -> SessionKey {
-        let Newcomer { session, way, spec, grants, lease, companion, permit } = newcomer;
+        let Newcomer { session, way, spec, grants, lease, companion, permit, joins_at } = newcomer;
         let group = self.group_for(spec, counters);
         self.groups[group as usize].enter();
         self.generation = self.generation.wrapping_add(1);
@@ -103,6 +110,8 @@ impl Roster {
             lease,
             scheduled_at: Tick::NEVER,
             timer: 0,
+            turn: Turn::None,
+            joined_at: joins_at,
             is_runnable: false,
             companion: companion.map(Box::new),
             permit,
@@ -138,6 +147,21 @@ impl Roster {
         self.entries.iter().map(key).collect()
     }
 
+    /// How many sessions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Those that are behind and stand before this place, and came before it went by. Cost: a look at every session.
+    pub(crate) fn behind(&self, place: Sequence) -> Vec<SessionKey> {
+        let is_behind = |entry: &Entry| {
+            let session = &entry.session;
+            session.slot().is_none() && !session.is_closing() && session.cursor(place).max(entry.joined_at) < place
+        };
+        let behind = self.entries.iter().filter(|(_, entry)| is_behind(entry));
+        behind.map(|(index, entry)| SessionKey { index: narrow(index), generation: entry.generation }).collect()
+    }
+
     /// Who has taken nothing for longest, of those who pin something. Cost: a look at every session.
     pub(crate) fn longest_stalled(&self) -> Option<SessionKey> {
         let pins = self.entries.iter().filter(|(_, entry)| entry.session.pinned_bytes() > 0);
@@ -170,7 +194,7 @@ impl Roster {
         if let Some(slot) = slot {
             self.leave_live(key, slot, counters);
         }
-        let Entry { group: group_key, session, way, rights, lease, companion, permit, .. } =
+        let Entry { group: group_key, session, way, rights, lease, companion, permit, turn, .. } =
             self.entries.remove(key.index as usize);
         self.rights.give_back(rights);
         let group = group_key as usize;
@@ -184,7 +208,7 @@ impl Roster {
         if self.entries.is_empty() {
             self.give_back_room();
         }
-        Some(Leaver { session, way, group: group_key, lease, _given_back: (companion, permit) })
+        Some(Leaver { session, way, group: group_key, lease, turn, _given_back: (companion, permit) })
     }
 
     fn group_for(&mut self, spec: GroupSpec, counters: &Counters) -> u32 {
@@ -224,6 +248,6 @@ mod tests {
     /// What docs/limits.md says of an idle subscriber is mostly this.
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<Entry>() <= 176, "{} bytes", size_of::<Entry>());
+        assert!(size_of::<Entry>() <= 184, "{} bytes", size_of::<Entry>());
     }
 }

@@ -63,6 +63,16 @@ impl Page {
         let sessions = counters.sessions_direct.get() + counters.sessions_body.get();
         let lagging = sessions.saturating_sub(counters.sessions_live.get());
         self.single("tidings_sessions_lagging", Gauge, "Sessions that are behind: replaying, or slow.", lagging);
+        let by_state = [("replaying", counters.replays.get()), ("waiting", counters.replays_waiting.get())];
+        self.family(
+            "tidings_replays",
+            Gauge,
+            "Sessions that are given history, and that wait to be.",
+            "state",
+            by_state,
+        );
+        let help = "Bytes of history that readers took.";
+        self.single("tidings_replayed_bytes_total", Counter, help, counters.replayed_bytes.get());
         let help = "Times that a live session could not be written to and fell back to its cursor.";
         self.single("tidings_sessions_lagged_total", Counter, help, counters.fall_backs.get());
     }

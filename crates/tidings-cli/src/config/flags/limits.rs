@@ -198,12 +198,12 @@ pub(crate) struct LimitFlags {
 
     /// Most readers that are replayed history at a time; others wait for their turn
     ///
-    /// Cost: up to 128 KiB for each while it is written.
+    /// Cost: none of its own; what a reader does not take is part of --max-buffered-bytes.
     #[arg(
         long,
         env = "TIDINGS_MAX_REPLAYS",
         value_name = "N",
-        default_value = "1000",
+        default_value = "10000",
         value_parser = parse_count
     )]
     pub(crate) max_replays: usize,
