@@ -1,12 +1,9 @@
-//! The keys of a hub: read from where they are, parsed once, and read again when the program is told to (SIGHUP).
-
-use std::fmt;
-use std::sync::Arc;
+//! The keys of a hub: read from where they are, and parsed once.
 
 use thiserror::Error;
-use tidings::{Authority, AuthorityOptions, Hub, KeyError, KeySource};
+use tidings::{Authority, AuthorityOptions, KeyError, KeySource};
 
-use crate::config::{Given, Key, Keys, Plan, Purpose};
+use crate::config::{Key, Keys};
 
 /// Why keys cannot be used. No message has any part of one.
 #[derive(Debug, Error)]
@@ -17,19 +14,6 @@ pub(crate) enum KeysError {
     Forgotten { flag: &'static str },
     #[error("{flag}: {error}")]
     Unusable { flag: &'static str, error: KeyError },
-    #[error("the hub began {} keys and they cannot {} while it runs; start it anew", began(*.has), change(*.has))]
-    Change {
-        /// It has keys now.
-        has: bool,
-    },
-}
-
-fn began(has: bool) -> &'static str {
-    if has { "with" } else { "without" }
-}
-
-fn change(has: bool) -> &'static str {
-    if has { "all go" } else { "come" }
 }
 
 /// Who checks the tokens of a hub that has these keys, or none.
@@ -65,50 +49,6 @@ fn source(key: &Key) -> Result<KeySource, KeysError> {
         return Err(KeysError::Forgotten { flag: key.flag });
     }
     Ok(KeySource::new(text, key.algorithm))
-}
-
-/// What the settings were made of, so that they can be made again.
-pub(crate) struct KeysAgain {
-    given: Given,
-    purpose: Purpose,
-    has_keys: bool,
-}
-
-impl KeysAgain {
-    /// Of the settings that `plan` was made of.
-    pub(crate) fn new(given: Given, purpose: Purpose, plan: &Plan) -> Self {
-        Self { given, purpose, has_keys: plan.keys.is_any() }
-    }
-
-    /// Reads the file of settings and all keys again and has the hub check tokens by them; if anything is wrong with them,
-    /// it goes on as it was. Says in the log which.
-    pub(crate) async fn read(self: &Arc<Self>, hub: &Hub) {
-        let again = Arc::clone(self);
-        let read = tokio::task::spawn_blocking(move || again.authority()).await;
-        match read {
-            Ok(Ok(Some(authority))) => {
-                hub.replace_authority(Arc::new(authority));
-                tracing::info!("the keys were read again and count from now on");
-            }
-            Ok(Ok(None)) => tracing::info!("asked to read the keys again, and there are none"),
-            Ok(Err(reason)) => tracing::error!(%reason, "the keys were not read again; those of before still count"),
-            Err(panic) => tracing::error!(%panic, "the keys were not read again; those of before still count"),
-        }
-    }
-
-    fn authority(&self) -> Result<Option<Authority>, Box<dyn fmt::Display + Send>> {
-        let settings = self.given.clone().settle().map_err(boxed)?;
-        let keys = Plan::of(&settings, self.purpose).map_err(boxed)?.keys;
-        match (self.has_keys, keys.is_any()) {
-            (false, false) => Ok(None),
-            (true, true) => authority(&keys).map(Some).map_err(boxed),
-            (has, _) => Err(boxed(KeysError::Change { has })),
-        }
-    }
-}
-
-fn boxed(error: impl fmt::Display + Send + 'static) -> Box<dyn fmt::Display + Send> {
-    Box::new(error)
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use crate::certificate::CertificateFiles;
 use crate::config::Plan;
 use crate::descriptors;
 use crate::exit::Failure;
-use crate::keys::{self, KeysAgain};
+use crate::keys;
 use crate::say;
+use crate::settings_again::SettingsAgain;
 use crate::signals::{HangUps, StopSignals};
 use crate::store;
 
@@ -31,7 +32,7 @@ pub(crate) struct ListeningHub {
     drain: Duration,
     signals: StopSignals,
     hang_ups: HangUps,
-    keys_again: Arc<KeysAgain>,
+    again: Arc<SettingsAgain>,
 }
 
 struct Listener {
@@ -41,13 +42,13 @@ struct Listener {
 }
 
 impl ListeningHub {
-    /// Reads all keys, binds all ports, opens the history and builds the hub. `keys_again` can do the first once more. Must be called within a Tokio runtime, at its start: opening
+    /// Reads all keys, binds all ports, opens the history and builds the hub. `again` can do the first once more. Must be called within a Tokio runtime, at its start: opening
     /// a long history may take a second or two.
     ///
     /// # Errors
     /// A [`Failure`] that names the port or the directory that cannot be had and what to do, or what else the system
     /// refuses.
-    pub(crate) fn open(plan: Plan, keys_again: KeysAgain) -> Result<Self, Failure> {
+    pub(crate) fn open(plan: Plan, again: SettingsAgain) -> Result<Self, Failure> {
         let (signals, hang_ups) = (StopSignals::listen()?, HangUps::listen()?);
         let mut authority = None;
         if !plan.is_open() {
@@ -75,7 +76,7 @@ impl ListeningHub {
             None => builder,
         };
         let hub = hub.build().map_err(|error| Failure::running(format!("the hub cannot start: {error}")))?;
-        Ok(Self { hub, scheme, listeners, admin, drain, signals, hang_ups, keys_again: Arc::new(keys_again) })
+        Ok(Self { hub, scheme, listeners, admin, drain, signals, hang_ups, again: Arc::new(again) })
     }
 
     /// The hub itself.
@@ -101,7 +102,7 @@ impl ListeningHub {
     /// # Errors
     /// A [`Failure`] when a listener fails, or a second signal cut the drain short.
     pub(crate) async fn serve(self) -> Result<(), Failure> {
-        let Self { hub, scheme, listeners, admin, drain, mut signals, mut hang_ups, keys_again } = self;
+        let Self { hub, scheme, listeners, admin, drain, mut signals, mut hang_ups, again } = self;
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
         let admin_address = admin.as_ref().map(|admin| admin.address);
 
@@ -123,7 +124,7 @@ impl ListeningHub {
         let reading_again = async {
             loop {
                 hang_ups.next().await;
-                keys_again.read(&hub).await;
+                again.read(&hub, descriptors::connections_max).await;
             }
         };
         tokio::select! {

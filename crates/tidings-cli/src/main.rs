@@ -12,6 +12,7 @@ mod keys;
 mod listening;
 mod logs;
 mod say;
+mod settings_again;
 mod signals;
 mod store;
 mod units;

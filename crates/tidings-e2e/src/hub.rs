@@ -95,6 +95,18 @@ impl Hub {
         program.kill()
     }
 
+    /// Has it read its settings again (SIGHUP).
+    #[track_caller]
+    pub fn hang_up(&self) {
+        self.program.as_ref().expect("a hub that does not run hears nothing").hang_up();
+    }
+
+    /// Its process.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.program.as_ref().expect("a hub that does not run has no process").pid()
+    }
+
     /// Waits for a line of its log in which all of these words stand, and gives that line.
     #[track_caller]
     pub fn wait_for_log(&self, words: &[&str]) -> String {

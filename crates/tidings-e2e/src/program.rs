@@ -92,6 +92,11 @@ impl Program {
         self.wait_for_said(what, |said| &said.stderr, find)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Writes all of `input` to its standard input and ends that.
     #[track_caller]
     pub fn give_stdin(&mut self, input: &[u8]) {

@@ -4,9 +4,9 @@ use clap::Args;
 
 use crate::config::{Given, Plan, Purpose};
 use crate::exit::Failure;
-use crate::keys::KeysAgain;
 use crate::listening::ListeningHub;
 use crate::logs;
+use crate::settings_again::SettingsAgain;
 
 /// Run the hub
 ///
@@ -29,9 +29,9 @@ impl Serve {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let settings = self.hub.clone().settle()?;
         let plan = Plan::of(&settings, Purpose::Serve)?;
-        let keys_again = KeysAgain::new(self.hub, Purpose::Serve, &plan);
+        let again = SettingsAgain::new(self.hub, Purpose::Serve, &settings, &plan);
         logs::start(&settings.flags.logs);
-        ListeningHub::open(plan, keys_again)?.serve().await
+        ListeningHub::open(plan, again)?.serve().await
     }
 }
 
@@ -55,4 +55,4 @@ TIDINGS_LISTEN=127.0.0.1:3000,[::1]:3000. Every flag is a key of the file too, s
 before its variable, a variable before the file. Mercure's variables for keys, such as MERCURE_PUBLISHER_JWT_KEY, count \
 after those of the hub.
 
-SIGHUP has the keys read again.";
+SIGHUP has keys, certificate and limits read again.";

@@ -35,6 +35,8 @@ pub(crate) struct HubSettings {
     pub(crate) flags: HubFlags,
     /// The `[[history]]` tables of the file.
     pub(crate) topic_bounds: Vec<TopicBounds>,
+    /// What was given for each key, as it was written, but for secrets. What is not here has its default.
+    pub(crate) written: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug)]
@@ -168,13 +170,15 @@ fn settle(
         take_mercure_defaults(&mut given, variable(mercure::SERVER_NAME))?;
     }
 
+    let written = given.iter().filter(|(_, value)| !value.setting.is_secret());
+    let written = written.map(|(key, value)| (key.clone(), value.text())).collect();
     let command = HubFlags::augment_args(Command::new("tidings").no_binary_name(true));
     // The variables were read before; now they would count before the file once more.
     let command = command.mut_args(|arg| arg.env(Resettable::Reset));
     let matches = command.try_get_matches_from(given.values().flat_map(GivenValue::words));
     let flags = matches.and_then(|matches| HubFlags::from_arg_matches(&matches));
     let flags = flags.map_err(|error| SettingsError::Unread(error.to_string()))?;
-    Ok(HubSettings { flags, topic_bounds: file.topic_bounds })
+    Ok(HubSettings { flags, topic_bounds: file.topic_bounds, written })
 }
 
 /// What Mercure would do where nothing was decided.
@@ -218,6 +222,11 @@ fn choose_place(given: &mut BTreeMap<String, GivenValue>) -> Result<(), Settings
 impl GivenValue {
     fn is_on(&self) -> bool {
         self.values.iter().any(|value| value == "true")
+    }
+
+    /// Its values, with commas.
+    fn text(&self) -> String {
+        self.values.iter().map(|value| value.to_string_lossy()).collect::<Vec<_>>().join(",")
     }
 
     /// As on a command line.

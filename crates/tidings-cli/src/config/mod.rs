@@ -32,4 +32,5 @@ pub(crate) use given::{Given, HubSettings};
 pub(crate) use keys::{Key, Keys};
 pub(crate) use place::Place;
 pub(crate) use plan::{Plan, Purpose};
+pub(crate) use settings::table_of;
 pub(crate) use size::parse_size;

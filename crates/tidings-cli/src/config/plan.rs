@@ -83,7 +83,7 @@ impl Plan {
     /// # Errors
     /// [`PlanError`] when the settings do not go together.
     pub(crate) fn of(settings: &HubSettings, purpose: Purpose) -> Result<Self, PlanError> {
-        let HubSettings { flags, topic_bounds } = settings;
+        let HubSettings { flags, topic_bounds, .. } = settings;
         let HubFlags { listening, store, access, streams, limits, logs: _ } = flags;
         let is_loopback = |address: &&SocketAddr| address.ip().to_canonical().is_loopback();
         let exposed = listening.listen.iter().find(|address| !is_loopback(address));
@@ -165,6 +165,11 @@ impl Plan {
         })
     }
 
+    /// How much of everything there may be; of connections as many as `connections_max` says, if it does.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Is it open to all, for want of keys?
     pub(crate) fn is_open(&self) -> bool {
         self.access.is_open
@@ -223,13 +228,15 @@ fn cors(origins: &[CorsOrigin], is_open: bool, purpose: Purpose) -> Cors {
 mod tests {
     use clap::{Args, Command, FromArgMatches};
 
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn plan(purpose: Purpose, words: &[&str]) -> Result<Plan, PlanError> {
         let command = HubFlags::augment_args(Command::new("hub").no_binary_name(true));
         let matches = command.try_get_matches_from(words).expect("good flags");
         let flags = HubFlags::from_arg_matches(&matches).expect("good flags");
-        Plan::of(&HubSettings { flags, topic_bounds: Vec::new() }, purpose)
+        Plan::of(&HubSettings { flags, topic_bounds: Vec::new(), written: BTreeMap::new() }, purpose)
     }
 
     fn serve(words: &[&str]) -> Plan {

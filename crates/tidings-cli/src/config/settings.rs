@@ -27,6 +27,11 @@ pub(crate) enum Arity {
     Many,
 }
 
+/// The table of the file that a key stands in.
+pub(crate) fn table_of(key: &str) -> Option<String> {
+    Setting::all().into_iter().find(|setting| setting.key() == key).map(|setting| setting.table())
+}
+
 impl Setting {
     /// All settings, in the order of the help.
     pub(crate) fn all() -> Vec<Self> {

@@ -6,10 +6,10 @@ use clap::Args;
 
 use crate::config::{Given, Plan, Purpose};
 use crate::exit::Failure;
-use crate::keys::KeysAgain;
 use crate::listening::ListeningHub;
 use crate::logs::{self, LogFormat};
 use crate::say;
+use crate::settings_again::SettingsAgain;
 
 /// Run a hub in memory with a clock, to look at
 ///
@@ -30,9 +30,9 @@ impl Demo {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let settings = self.hub.clone().settle()?;
         let plan = Plan::of(&settings, Purpose::Demo)?;
-        let keys_again = KeysAgain::new(self.hub, Purpose::Demo, &plan);
+        let again = SettingsAgain::new(self.hub, Purpose::Demo, &settings, &plan);
         logs::start(&settings.flags.logs);
-        let listening = ListeningHub::open(plan, keys_again)?;
+        let listening = ListeningHub::open(plan, again)?;
         // A reader of JSON logs gets nothing but JSON.
         if settings.flags.logs.log_format == LogFormat::Text {
             hint(&listening.url());
