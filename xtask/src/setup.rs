@@ -33,6 +33,11 @@ const NEEDS: &[Need] = &[
     need("php-cli", "php", &["--version"]),
     need("php-symfony-mercure", "php", &["-r", "require 'Symfony/Component/Mercure/autoload.php';"]),
     need("php-symfony-http-client", "php", &["-r", "require 'Symfony/Component/HttpClient/autoload.php';"]),
+    need("e2fsprogs", "mkfs.ext4", &["-V"]),
+    need("util-linux", "fsfreeze", &["--version"]),
+    need("iproute2", "ip", &["-V"]),
+    need("tmux", "tmux", &["-V"]),
+    need("haproxy", "haproxy", &["-v"]),
 ];
 
 const fn need(package: &'static str, program: &'static str, arguments: &'static [&'static str]) -> Need {

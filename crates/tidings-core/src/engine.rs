@@ -10,6 +10,7 @@ use thiserror::Error;
 use tidings_topic::{SelectorSet, Topic};
 use tidings_wire::EventId;
 
+use crate::histogram::HistogramCounts;
 use crate::position::{Epoch, Position, Sequence};
 use crate::publication::Publication;
 use crate::record::Record;
@@ -202,6 +203,12 @@ pub enum EngineError {
         /// What the system said.
         cause: Arc<str>,
     },
+    /// The disk does not answer; publications wait for it.
+    #[error("the disk has not answered for {} s", waiting.as_secs())]
+    Stalled {
+        /// For so long.
+        waiting: Duration,
+    },
     /// The store failed in a way after which nothing that is written can be relied on. It takes nothing more until it is
     /// opened anew.
     #[error("the store has failed and takes no more events: {cause}")]
@@ -279,4 +286,19 @@ pub struct EngineUsage {
     pub marks: usize,
     /// Idempotency keys kept.
     pub idempotency_keys: usize,
+    /// What it takes of a disk, if it is on one.
+    pub disk: Option<DiskUsage>,
+}
+
+/// What an engine takes of its disk, and how that does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskUsage {
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Its files.
+    pub files: usize,
+    /// Bytes that are free on that disk for the user whom the program runs as.
+    pub free_bytes: u64,
+    /// How long writing and syncing a group of events took.
+    pub commit_time: HistogramCounts,
 }

@@ -23,7 +23,7 @@ impl Default for Histogram {
 }
 
 /// What a [`Histogram`] has counted by now.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HistogramCounts {
     /// For each of [`BUCKETS_SECONDS`] how many took longer than the bound before it and at most so long; the last one:
     /// how many took longer than all bounds.

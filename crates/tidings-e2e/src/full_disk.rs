@@ -12,7 +12,7 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of this size.
+    /// Mounts one of this size, in memory.
     ///
     /// # Errors
     /// Why it cannot be had: only root may mount, on Linux.

@@ -13,7 +13,7 @@ use tidings_core::session::Sent;
 const BACKLOG: i32 = 4096;
 /// How long a peer may leave bytes or keep-alive probes without an answer before the kernel gives it up, at least.
 /// Half-open peers are found by this, not by hoping that a heartbeat fails.
-const USER_TIMEOUT_MIN: Duration = Duration::from_secs(30);
+const USER_TIMEOUT_MIN: Duration = Duration::from_secs(10);
 /// The kernel counts a peer without room too; a slow reader is to be ended by its shard, which knows the reason.
 const USER_TIMEOUT_AFTER_SLOW: Duration = Duration::from_secs(5);
 /// After how long a silence the kernel starts to probe, and how often.
@@ -42,10 +42,13 @@ pub(crate) fn prepare_listener(listener: &TcpListener, limits: &Limits) -> io::R
     sockopt::set_socket_keepalive(listener, true)?;
     #[cfg(target_os = "linux")]
     {
-        sockopt::set_tcp_keepidle(listener, KEEPALIVE_IDLE)?;
-        sockopt::set_tcp_keepintvl(listener, KEEPALIVE_INTERVAL)?;
-        if let Some(slow) = limits.slow_client_timeout {
-            let user_timeout = (slow + USER_TIMEOUT_AFTER_SLOW).max(USER_TIMEOUT_MIN);
+        let user_timeout =
+            limits.slow_client_timeout.map(|slow| (slow + USER_TIMEOUT_AFTER_SLOW).max(USER_TIMEOUT_MIN));
+        // A peer on a quiet stream is to be found about as soon as one that is written to.
+        let patience = user_timeout.unwrap_or(KEEPALIVE_IDLE);
+        sockopt::set_tcp_keepidle(listener, KEEPALIVE_IDLE.min(patience))?;
+        sockopt::set_tcp_keepintvl(listener, KEEPALIVE_INTERVAL.min(patience / 3))?;
+        if let Some(user_timeout) = user_timeout {
             sockopt::set_tcp_user_timeout(listener, u32::try_from(user_timeout.as_millis()).unwrap_or(u32::MAX))?;
         }
     }
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_connection_has_what_its_listener_has() {
-        assert_eq!(accepted(Some(Duration::from_secs(1))), (30_000, true));
+        assert_eq!(accepted(Some(Duration::from_secs(1))), (10_000, true));
         assert_eq!(accepted(None), (0, true));
     }
 

@@ -297,6 +297,9 @@ fn engine_row(error: &EngineError) -> Row {
         EngineError::NoRoom { .. } => Row::new(StatusCode::SERVICE_UNAVAILABLE, "no-room", "No room to store events")
             .says(error.to_string(), "another try once there is room")
             .after(ENGINE_RETRY_AFTER),
+        EngineError::Stalled { .. } => Row::new(StatusCode::SERVICE_UNAVAILABLE, "stalled", "The disk does not answer")
+            .says(error.to_string(), "another try once it does")
+            .after(ENGINE_RETRY_AFTER),
         EngineError::Failed { .. } => Row::new(StatusCode::SERVICE_UNAVAILABLE, "store-failed", "The store has failed")
             .says(error.to_string(), "another try once the hub was started anew")
             .after(ENGINE_RETRY_AFTER),

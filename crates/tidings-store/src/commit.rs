@@ -8,6 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tidings_core::engine::check_id;
 use tidings_core::history::Claim;
@@ -257,7 +258,9 @@ impl Committer {
 
     /// Writes frames, as durable as configured. After an error none of them is there.
     fn write(&mut self, frames: &mut [u8], records: &[Arc<Record>]) -> Result<(), EngineError> {
+        self.shared.disk.begin_commit(Instant::now());
         let written = self.try_to_write(frames, records);
+        self.shared.disk.end_commit(Instant::now());
         if written.is_err() {
             self.shared.keeper.wake(); // it looks for room from now on
         }

@@ -115,6 +115,7 @@ pub(crate) fn run(shared: &Shared) {
         if shared.is_finished.load(Ordering::Acquire) {
             continue; // the commit thread has left all as it is to be
         }
+        shared.disk.probe_if_asked(shared.layout.root());
         look_for_room(shared);
         match keep(shared) {
             Ok(()) => shared.keeper.set_trouble(None),

@@ -28,6 +28,7 @@ mod aside;
 mod checkpoint;
 mod commit;
 mod compact;
+mod disk;
 mod frame;
 mod front;
 mod header;

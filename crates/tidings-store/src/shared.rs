@@ -9,12 +9,13 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use tidings_core::engine::Listeners;
+use tidings_core::engine::{DiskUsage, Listeners};
 use tidings_core::{EngineError, Epoch, Kind, Position, Sequence, Timestamp};
 use tidings_topic::{SelectorSet, Topic};
 use tokio::sync::Semaphore;
 
 use crate::checkpoint::Checkpoint;
+use crate::disk::Disk;
 use crate::front::read_front;
 use crate::health::Health;
 use crate::keeper::Keeper;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     /// What may wait in the queue, in KiB and a little for each publication.
     pub room: Arc<Semaphore>,
     pub health: Health,
+    pub disk: Disk,
     pub keeper: Keeper,
     pub readers: Readers,
     pub has_unsynced: AtomicBool,
@@ -82,6 +84,7 @@ impl Shared {
             queue: Queue::default(),
             room: Arc::new(Semaphore::new(WAITING_KIB_MAX)),
             health: Health::default(),
+            disk: Disk::default(),
             keeper: Keeper::default(),
             readers: Readers::default(),
             has_unsynced: AtomicBool::new(false),
@@ -188,6 +191,20 @@ impl Shared {
                 }
             }
             self.fill_front();
+        }
+    }
+
+    /// What its directory takes of the disk. What cannot be asked now is 0.
+    pub(crate) fn disk_usage(&self) -> DiskUsage {
+        let files = std::fs::read_dir(self.layout.segments()).into_iter().flatten().flatten();
+        let lengths: Vec<u64> = files.filter_map(|file| Some(file.metadata().ok()?.len())).collect();
+        let free =
+            rustix::fs::statvfs(self.layout.root()).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        DiskUsage {
+            bytes: lengths.iter().sum(),
+            files: lengths.len(),
+            free_bytes: free,
+            commit_time: self.disk.commit_time.counts(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tidings_core::{
     AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch, Fetched,
@@ -194,11 +195,16 @@ impl Engine for Store {
             oldest_at,
             marks: state.marks.count(),
             idempotency_keys: state.keys.count(),
+            disk: Some(self.shared.disk_usage()),
         }
     }
 
     fn health(&self) -> Result<(), EngineError> {
-        self.shared.health.report()
+        self.shared.health.report()?;
+        if self.shared.disk.check(Instant::now())? {
+            self.shared.keeper.wake();
+        }
+        Ok(())
     }
 
     fn close(&self) -> EngineFuture<'_, ()> {

@@ -265,6 +265,7 @@ impl Engine for MemoryEngine {
             oldest_at: log.window.oldest_at(),
             marks: log.marks.count(),
             idempotency_keys,
+            disk: None,
         }
     }
 

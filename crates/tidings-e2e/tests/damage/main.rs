@@ -3,6 +3,7 @@
 
 mod directory;
 mod flipped;
+mod frozen_disk;
 mod full_disk;
 mod memory;
 mod torn;

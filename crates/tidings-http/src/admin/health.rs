@@ -52,6 +52,7 @@ fn word_for(error: &EngineError) -> &'static str {
     match error {
         EngineError::Closed => "closed",
         EngineError::NoRoom { .. } => "no-room",
+        EngineError::Stalled { .. } => "stalled",
         EngineError::Failed { .. } => "store-failed",
     }
 }

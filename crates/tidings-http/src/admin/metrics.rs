@@ -9,9 +9,11 @@ use axum::body::Body;
 use axum::response::Response;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use tidings_core::engine::EngineUsage;
+use tidings_core::engine::{DiskUsage, EngineUsage};
+use tidings_core::histogram::{BUCKETS_SECONDS, HistogramCounts};
 use tidings_core::{CloseReason, Counters, Limit, Phase, ResetReason};
 
+use crate::admin::process::Process;
 use crate::state::HttpState;
 
 pub(super) fn answer(state: &HttpState) -> Response {
@@ -23,7 +25,11 @@ pub(super) fn answer(state: &HttpState) -> Response {
     page.delivery(&state.counters);
     page.requests(&state.counters);
     page.history(&usage, oldest_age, state.engine.tail().0);
-    page.program(state.phase.get());
+    page.disk(usage.disk.as_ref());
+    page.limits(state, &usage);
+    let is_ready = state.phase.get() == Phase::Ready && state.engine.health().is_ok();
+    page.program(is_ready);
+    page.process();
     page.mercure(&state.counters);
 
     let mut response = Response::new(Body::from(page.0));
@@ -38,6 +44,7 @@ struct Page(String);
 enum Kind {
     Counter,
     Gauge,
+    Histogram,
 }
 use Kind::{Counter, Gauge};
 
@@ -100,6 +107,13 @@ impl Page {
             counters.pinned_bytes.get(),
         );
         self.single("tidings_heartbeats_total", Counter, "Heartbeats.", counters.heartbeats.get());
+        let help = "Readers that were told that their token ends.";
+        self.single("tidings_expiry_notices_total", Counter, help, counters.notices.get());
+        let help = "Times that a stream was prolonged by a fresh token.";
+        self.single("tidings_renewals_total", Counter, help, counters.renewals.get());
+        let help =
+            "Time from the commit of events to their first write to readers, sampled: one for each turn of a shard.";
+        self.histogram("tidings_delivery_seconds", help, &counters.delivery_time.counts());
     }
 
     fn requests(&mut self, counters: &Counters) {
@@ -107,6 +121,8 @@ impl Page {
         self.single("tidings_published_bytes_total", Counter, "Bytes of data in them.", counters.published_bytes.get());
         let help = "Publications that were a repeat under an idempotency key.";
         self.single("tidings_publish_repeats_total", Counter, help, counters.published_repeats.get());
+        let help = "Time from the whole body of a publication to its answer.";
+        self.histogram("tidings_publish_seconds", help, &counters.publish_time.counts());
         let by_cause = [("request", counters.refused_requests.get()), ("limit", counters.refused_limits.get())];
         self.family(
             "tidings_requests_refused_total",
@@ -139,8 +155,8 @@ impl Page {
         self.single("tidings_history_sequence", Gauge, "Place of the last event in its epoch.", tail);
     }
 
-    fn program(&mut self, phase: Phase) {
-        self.single("tidings_ready", Gauge, "1 while the hub is to be sent readers.", u64::from(phase == Phase::Ready));
+    fn program(&mut self, is_ready: bool) {
+        self.single("tidings_ready", Gauge, "1 while the hub is to be sent readers.", u64::from(is_ready));
         self.family(
             "tidings_build_info",
             Gauge,
@@ -148,6 +164,62 @@ impl Page {
             "version",
             [(env!("CARGO_PKG_VERSION"), 1)],
         );
+    }
+
+    /// Of a history on disk.
+    fn disk(&mut self, disk: Option<&DiskUsage>) {
+        let Some(disk) = disk else { return };
+        self.single("tidings_disk_bytes", Gauge, "Bytes of the files of the history.", disk.bytes);
+        self.single("tidings_disk_files", Gauge, "Files of the history.", disk.files as u64);
+        self.single("tidings_disk_free_bytes", Gauge, "Bytes that are free on its disk.", disk.free_bytes);
+        let help = "Time that writing and syncing a group of events took.";
+        self.histogram("tidings_commit_seconds", help, &disk.commit_time);
+    }
+
+    /// How far each limit goes, where there is one, and how much of it is used, where it is a number of things.
+    fn limits(&mut self, state: &HttpState, usage: &EngineUsage) {
+        let (limits, counters) = (state.limits(), &state.counters);
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let configured = [
+            (Limit::Connections, Some(count(limits.connections_max))),
+            (Limit::ConnectionsPerIp, limits.connections_per_ip_max.map(count)),
+            (Limit::ConnectionsPerSubject, limits.connections_per_subject_max.map(count)),
+            (Limit::TopicsPerConnection, Some(count(limits.topics_per_connection_max))),
+            (Limit::SubscribedTopics, Some(count(limits.subscribed_topics_max))),
+            (Limit::EventBytes, Some(count(limits.event_bytes_max))),
+            (Limit::HeadBytes, Some(count(limits.head_bytes_max))),
+            (Limit::PublishEvents, limits.publish_events_per_second_max.map(u64::from)),
+            (Limit::PublishBytes, limits.publish_bytes_per_second_max.map(count)),
+            (Limit::LagBytes, limits.lag_bytes_max.map(count)),
+            (Limit::BufferedBytes, Some(count(limits.buffered_bytes_max))),
+            (Limit::Replays, Some(count(limits.replays_max))),
+        ];
+        let configured = configured.iter().filter_map(|(limit, max)| Some((limit.label(), (*max)?)));
+        self.family("tidings_limit", Gauge, "How far a limit goes, where there is one.", "limit", configured);
+        let used = [
+            (Limit::Connections, counters.connections.get()),
+            (Limit::SubscribedTopics, counters.subscribed_topics.get()),
+            (Limit::Topics, usage.topics as u64),
+            (Limit::IdempotencyKeys, usage.idempotency_keys as u64),
+            (Limit::BufferedBytes, counters.pinned_bytes.get()),
+            (Limit::Replays, counters.replays.get()),
+        ];
+        let used = used.iter().map(|(limit, used)| (limit.label(), *used));
+        self.family("tidings_limit_use", Gauge, "How much of a limit is used, where that is a number.", "limit", used);
+    }
+
+    /// The names that every process is watched by. Where the system does not tell, they are not there.
+    fn process(&mut self) {
+        let Some(process) = Process::now() else { return };
+        let help = "Memory that the process holds.";
+        self.single("process_resident_memory_bytes", Gauge, help, process.resident_bytes);
+        self.single("process_open_fds", Gauge, "File descriptors that are open.", process.open_fds);
+        self.single("process_max_fds", Gauge, "File descriptors that may be open.", process.max_fds);
+        self.single("process_threads", Gauge, "Threads.", process.threads);
+        self.head("process_cpu_seconds_total", Counter, "CPU time, of the program and of the kernel for it.");
+        writeln!(self.0, "process_cpu_seconds_total {}", process.cpu_seconds).expect("a string takes every text");
+        let help = "When the process began, in seconds since 1970.";
+        self.single("process_start_time_seconds", Gauge, help, process.start_time_seconds);
     }
 
     /// The names that dashboards for Mercure's hubs look for. Both endpoints are one hub, so they count for both.
@@ -181,10 +253,25 @@ impl Page {
         }
     }
 
+    /// Durations, in seconds.
+    fn histogram(&mut self, name: &str, help: &str, counted: &HistogramCounts) {
+        self.head(name, Kind::Histogram, help);
+        let mut so_far = 0;
+        for (bound, count) in BUCKETS_SECONDS.iter().zip(counted.counts) {
+            so_far += count;
+            writeln!(self.0, "{name}_bucket{{le=\"{bound}\"}} {so_far}").expect("a string takes every text");
+        }
+        let total = counted.total();
+        writeln!(self.0, "{name}_bucket{{le=\"+Inf\"}} {total}").expect("a string takes every text");
+        writeln!(self.0, "{name}_sum {}\n{name}_count {total}", counted.sum.as_secs_f64())
+            .expect("a string takes every text");
+    }
+
     fn head(&mut self, name: &str, kind: Kind, help: &str) {
         let kind = match kind {
             Counter => "counter",
             Gauge => "gauge",
+            Kind::Histogram => "histogram",
         };
         writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a string takes every text");
     }
@@ -203,7 +290,9 @@ mod tests {
         page.delivery(&counters);
         page.requests(&counters);
         page.history(&EngineUsage::default(), Some(Duration::from_secs(9)), 7);
-        page.program(Phase::Ready);
+        page.program(true);
+        page.disk(Some(&DiskUsage::default()));
+        page.process();
         page.mercure(&counters);
 
         let mut family = String::new();
@@ -213,8 +302,13 @@ mod tests {
                     assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
                     name.clone_into(&mut family);
                 }
-                None if line.starts_with("# HELP tidings_") || line.starts_with("# HELP mercure_") => {}
-                None => assert_eq!(line.split(['{', ' ']).next(), Some(&*family), "{line}"),
+                None if line.starts_with("# HELP ") => {}
+                None => {
+                    let name = line.split(['{', ' ']).next().expect("a name comes first");
+                    let parts = ["_bucket", "_sum", "_count"];
+                    let is_part = parts.iter().any(|part| name.strip_suffix(part) == Some(&*family));
+                    assert!(name == family || is_part, "{line}");
+                }
             }
         }
         for line in [
