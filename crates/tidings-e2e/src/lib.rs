@@ -18,6 +18,7 @@ mod mercure_publishers;
 mod place;
 mod port;
 mod program;
+mod proxy;
 mod raw;
 
 use std::time::Duration;
@@ -31,8 +32,9 @@ pub use full_disk::SmallDisk;
 pub use http::{Response, request};
 pub use hub::{Hub, tidings};
 pub use mercure_publishers::{publish_by_mercure_publisher, publish_by_symfony};
-pub use place::artifact;
+pub use place::{artifact, shipped};
 pub use program::{Finished, Program};
+pub use proxy::Proxy;
 pub use raw::RawStream;
 
 /// How long any one wait may take. A good run uses a hundredth of it; a bad one ends here.

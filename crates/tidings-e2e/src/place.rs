@@ -32,12 +32,16 @@ pub(crate) fn python() -> PathBuf {
     python
 }
 
+/// A file of `deploy/`, as users get it.
+pub fn shipped(name: &str) -> PathBuf {
+    let path = package_folder().join("../../deploy").join(name);
+    assert!(path.is_file(), "{} is not there", path.display());
+    path
+}
+
 /// The scripts that drive the clients in other languages.
 pub(crate) fn client_script(name: &str) -> PathBuf {
-    // At run time cargo names the folder the test lies in now; a moved work tree is no surprise.
-    let package =
-        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    let clients = package.join("clients");
+    let clients = package_folder().join("clients");
     assert_set_up(&clients.join("node_modules"));
     clients.join(name)
 }
@@ -48,6 +52,11 @@ pub(crate) fn on_path(program: &str) -> PathBuf {
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
         .unwrap_or_else(|| panic!("{program} is not on PATH: run `cargo xtask setup` first"))
+}
+
+fn package_folder() -> PathBuf {
+    // At run time cargo names the folder the test lies in now; a moved work tree is no surprise.
+    env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
 fn assert_set_up(path: &Path) {

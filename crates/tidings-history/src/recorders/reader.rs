@@ -24,8 +24,10 @@ pub struct Listener {
     pub start: StartFrom,
     /// It asks for the opening frame, as browsers do.
     pub wants_opening: bool,
-    /// How long it waits before it comes back. A hub's `retry:` is for people and not for tests: it is not kept.
+    /// How long it waits before it comes back.
     pub delay: Duration,
+    /// It waits as long as the last `retry:` says instead, once it was told one. Most tests have no time for that.
+    pub keeps_retry: bool,
     /// It cuts its own connections.
     pub cuts: Option<Cuts>,
 }
@@ -64,12 +66,14 @@ struct LineState {
     /// The owner has cut it.
     is_cut: bool,
     is_ended: bool,
+    /// The last `retry:`.
+    retry: Option<Duration>,
 }
 
 impl Listener {
     /// A reader that asks for no opening frame, comes back after 10 ms and is not cut.
     pub fn new(interest: Interest, start: StartFrom) -> Self {
-        Self { interest, start, wants_opening: false, delay: Duration::from_millis(10), cuts: None }
+        Self { interest, start, wants_opening: false, delay: Duration::from_millis(10), keeps_retry: false, cuts: None }
     }
 
     /// It asks for the opening frame.
@@ -80,6 +84,11 @@ impl Listener {
     /// It cuts its own connections.
     pub fn with_cuts(self, cuts: Cuts) -> Self {
         Self { cuts: Some(cuts), ..self }
+    }
+
+    /// It comes back when the hub says.
+    pub fn with_retry_kept(self) -> Self {
+        Self { keeps_retry: true, ..self }
     }
 
     /// The path and query of its stream.
@@ -125,7 +134,8 @@ impl Reader {
             decoder: Decoder::new(),
             connections: 0,
         };
-        let thread = thread::Builder::new().name(name.to_string()).spawn(move || running.run());
+        let builder = thread::Builder::new().name(name.to_string()).stack_size(STACK_BYTES);
+        let thread = builder.spawn(move || running.run());
         let thread = Some(thread.expect("the system has a thread more"));
         Self { name, recorder: recorder.clone(), line, thread }
     }
@@ -138,6 +148,11 @@ impl Reader {
     /// Cuts its connection, if it has one; it comes back.
     pub fn cut(&self) {
         self.line.lock().cut();
+    }
+
+    /// How long the hub asked it last to wait before it comes back, if it did.
+    pub fn retry(&self) -> Option<Duration> {
+        self.line.lock().retry
     }
 
     /// Waits until it has seen all of these. Answers whether it has, at the deadline.
@@ -223,6 +238,7 @@ impl Running {
             let mut line = self.line.lock();
             line.stream = None;
             let (is_cut, is_ended) = (std::mem::take(&mut line.is_cut), line.is_ended);
+            let retry = line.retry.filter(|_| self.listener.keeps_retry);
             drop(line);
             let end = match way {
                 Way::On(end) if !is_cut => {
@@ -233,7 +249,7 @@ impl Running {
                 Way::Over => End::Whole,
             };
             self.recorder.write(Entry::Ended { place, end });
-            if is_ended || matches!(way, Way::Over) || !self.recorder.pause(self.listener.delay) {
+            if is_ended || matches!(way, Way::Over) || !self.recorder.pause(retry.unwrap_or(self.listener.delay)) {
                 return;
             }
         }
@@ -306,7 +322,8 @@ impl Running {
                     let (id, event_type, data) = (event.last_event_id, event.event_type, event.data.into());
                     self.recorder.write_saw(Saw { place, id, event_type, data });
                 }
-                Item::Comment(_) | Item::Retry(_) | Item::Id(_) => {}
+                Item::Retry(ms) => self.line.lock().retry = Some(Duration::from_millis(ms)),
+                Item::Comment(_) | Item::Id(_) => {}
             }
         }
         Ok(())
@@ -325,6 +342,9 @@ impl Running {
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
+
+/// Thousands of readers run beside each other, and none of them goes deep.
+const STACK_BYTES: usize = 256 * 1024;
 
 /// How long a stream may be silent: longer than a hub's heartbeat.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -19,6 +19,8 @@ struct Shared {
     /// Held to append and to look, never to wait.
     pages: Mutex<Pages>,
     changed: Condvar,
+    /// Apart from `changed`: thousands of readers that rest are not to be woken by each line.
+    stopped: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +47,8 @@ pub struct Tally {
     pub streams: u64,
     /// Connections that readers ended themselves.
     pub cuts: u64,
+    /// Streams that the hub ended as HTTP says, so that nothing of them is missing.
+    pub ended: u64,
     /// Events that came to readers.
     pub seen: u64,
 }
@@ -74,6 +78,7 @@ impl Recorder {
     pub fn stop(&self) {
         self.pages().is_stopped = true;
         self.shared.changed.notify_all();
+        self.shared.stopped.notify_all();
     }
 
     /// Waits until `is_so`, which is asked again after each entry.
@@ -95,9 +100,10 @@ impl Recorder {
 
     /// Does nothing for a while, or until it is stopped. Answers whether it goes on.
     pub(super) fn pause(&self, time: Duration) -> bool {
-        let deadline = Instant::now() + time;
-        let is_stopped = self.wait(deadline, |_| None::<()>).map_or_else(|pages| pages.is_stopped, |()| false);
-        !is_stopped
+        let pages = self.pages();
+        let rested = self.shared.stopped.wait_timeout_while(pages, time, |pages| !pages.is_stopped);
+        let (pages, _) = rested.unwrap_or_else(PoisonError::into_inner);
+        !pages.is_stopped
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -177,6 +183,7 @@ impl Pages {
             Entry::Answered { outcome: Outcome::Unknown, .. } => self.tally.unknown += 1,
             Entry::Opened { status: 200, .. } => self.tally.streams += 1,
             Entry::Ended { end: End::Cut, .. } => self.tally.cuts += 1,
+            Entry::Ended { end: End::Whole, .. } => self.tally.ended += 1,
             _ => {}
         }
     }
