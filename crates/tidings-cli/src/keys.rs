@@ -1,9 +1,9 @@
 //! The keys of a hub: read from where they are, and parsed once.
 
 use thiserror::Error;
-use tidings::{Authority, AuthorityOptions, KeyError, KeySource};
+use tidings::{Authority, AuthorityOptions, KeyError, KeySource, SecretText};
 
-use crate::config::{Key, Keys};
+use crate::config::{Key, Keys, Secret};
 
 /// Why keys cannot be used. No message has any part of one.
 #[derive(Debug, Error)]
@@ -12,6 +12,10 @@ pub(crate) enum KeysError {
     Unreadable { flag: &'static str, reason: String },
     #[error("{flag}: the key begins with -- as a flag does; expected a key after it, or one in a file (file:///…)")]
     Forgotten { flag: &'static str },
+    #[error(
+        "{flag}: it has {chars} characters; expected at least {ADMIN_TOKEN_CHARS_MIN}, as `openssl rand -hex 16` makes"
+    )]
+    ShortToken { flag: &'static str, chars: usize },
     #[error("{flag}: {error}")]
     Unusable { flag: &'static str, error: KeyError },
 }
@@ -41,6 +45,23 @@ pub(crate) fn authority(keys: &Keys) -> Result<Authority, KeysError> {
     };
     Authority::new(options).map_err(|error| KeysError::Unusable { flag: "--jwks-url", error })
 }
+
+/// What operators bring to the admin listener.
+///
+/// # Errors
+/// [`KeysError`] when it cannot be read, or is easily guessed.
+pub(crate) fn admin_token(secret: &Secret) -> Result<SecretText, KeysError> {
+    let flag = "--admin-token";
+    let text = secret.read().map_err(|reason| KeysError::Unreadable { flag, reason })?;
+    let chars = text.chars().count();
+    if chars < ADMIN_TOKEN_CHARS_MIN {
+        return Err(KeysError::ShortToken { flag, chars });
+    }
+    Ok(SecretText::new(text))
+}
+
+/// Nobody is to guess it, however often he asks.
+const ADMIN_TOKEN_CHARS_MIN: usize = 16;
 
 fn source(key: &Key) -> Result<KeySource, KeysError> {
     let text = key.secret.read().map_err(|reason| KeysError::Unreadable { flag: key.flag, reason })?;

@@ -55,6 +55,7 @@ impl ListeningHub {
             authority = Some(Arc::new(keys::authority(&plan.keys).map_err(Failure::usage)?));
         }
         let certificate = plan.certificate.as_ref().map(CertificateFiles::read).transpose().map_err(Failure::usage)?;
+        let admin_token = plan.admin_token.as_ref().map(keys::admin_token).transpose().map_err(Failure::usage)?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
         let bind_all = plan.listen.iter().map(|&address| Listener::bind("--listen", address));
         let listeners = bind_all.collect::<Result<_, _>>()?;
@@ -70,6 +71,9 @@ impl ListeningHub {
         }
         if let Some(certificate) = certificate {
             builder = builder.tls(certificate);
+        }
+        if let Some(admin_token) = admin_token {
+            builder = builder.admin_token(admin_token);
         }
         let hub = match engine {
             Some(engine) => builder.engine(engine),

@@ -41,6 +41,8 @@ close_reasons! {
     Replaced = "replaced",
     /// The topic was ended by its publisher, and the reader has all of it.
     TopicEnded = "topic_ended",
+    /// An operator has ended it.
+    Operator = "operator",
     /// The hub is draining.
     Drain = "drain",
 }

@@ -93,6 +93,11 @@ impl<K: Copy> Group<K> {
         self.sessions == 0
     }
 
+    /// All its sessions, live or not.
+    pub fn sessions(&self) -> usize {
+        self.sessions
+    }
+
     /// Makes a session a live member; answers its slot.
     pub fn join(&mut self, key: K) -> u32 {
         self.live.push(key);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -177,15 +177,20 @@ impl FanoutHandle {
         }
     }
 
-    /// Gives the reader of the answer to a shard.
-    pub fn join_body(&self, mut subscription: Subscription) -> EventStream {
+    /// Gives the reader of the answer, who comes from `address`, to a shard.
+    pub fn join_body(&self, mut subscription: Subscription, address: Option<IpAddr>) -> EventStream {
         let shard = self.choose();
-        let (outbox, stream) = outbox(Arc::clone(&shard.inbox));
+        let (outbox, stream) = outbox(Arc::clone(&shard.inbox), address);
         let opening = std::mem::take(&mut subscription.opening);
         if let Ok(lease) = hold(&mut subscription) {
             shard.join(Joining { way: Way::Body(outbox), opening, subscription, lease, permit: None });
         }
         stream
+    }
+
+    /// The way to tell a shard something, if there are so many.
+    pub(crate) fn inbox(&self, shard: u32) -> Option<&Inbox> {
+        self.shards.get(shard as usize).map(|shard| &*shard.inbox)
     }
 
     /// The shard with the fewest sessions; among equals, each in turn.

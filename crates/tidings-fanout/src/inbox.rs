@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use mio::{Token, Waker};
 use tidings_core::{EngineError, Read, Sequence};
+use tokio::sync::oneshot;
 
 use crate::fanout::Subscription;
 use crate::interest::{Interest, TopicHash};
 use crate::lease::Hold;
+use crate::look::{Ending, Look, LookRequest};
 use crate::permit::Permit;
 use crate::shard::FetchNumber;
 use crate::way::Way;
@@ -53,6 +55,10 @@ pub(crate) enum Message {
     Lease(SessionKey),
     /// The engine has answered a fetch.
     Fetched(FetchNumber, Result<Read, EngineError>),
+    /// Tell an operator of the sessions; the number of the shard is for their names.
+    Look(u32, LookRequest, oneshot::Sender<Look>),
+    /// End some sessions and tell how many that were.
+    End(Ending, oneshot::Sender<usize>),
     /// End all sessions, spread over so long, and every one that comes from now on.
     Drain(Duration),
     /// End now.

@@ -3,6 +3,7 @@
 //! Holds at most one batch. Full is what would-block is for a socket: the session goes on from its cursor later.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -22,6 +23,8 @@ pub struct EventStream(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     inbox: Arc<Inbox>,
+    /// From where its reader came.
+    address: Option<IpAddr>,
     queue: Mutex<Queue>,
 }
 
@@ -38,9 +41,9 @@ struct Queue {
     is_gone: bool,
 }
 
-/// Both ends of a new outbox whose shard listens at `inbox`.
-pub(crate) fn outbox(inbox: Arc<Inbox>) -> (Outbox, EventStream) {
-    let shared = Arc::new(Shared { inbox, queue: Mutex::default() });
+/// Both ends of a new outbox whose shard listens at `inbox`, and whose reader came from `address`.
+pub(crate) fn outbox(inbox: Arc<Inbox>, address: Option<IpAddr>) -> (Outbox, EventStream) {
+    let shared = Arc::new(Shared { inbox, address, queue: Mutex::default() });
     (Outbox(Arc::clone(&shared)), EventStream(shared))
 }
 
@@ -72,6 +75,10 @@ impl Outbox {
         let mut queue = self.0.lock();
         queue.is_awaited = !queue.items.is_empty();
         !queue.is_awaited
+    }
+
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.0.address
     }
 
     /// After what is in it comes the end.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidings_auth::SecretText;
 use tidings_fanout::Network;
 
 /// How a hub answers requests.
@@ -21,6 +22,8 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<Network>,
     /// What the Mercure endpoint offers, and as whom.
     pub mercure: MercureRules,
+    /// Whoever brings this to the admin listener may end streams: `--admin-token`. Default: none, and nobody may.
+    pub admin_token: Option<SecretText>,
     /// Which way out plain HTTP/1.1 takes.
     pub delivery: Delivery,
     /// The greeting for whoever reads the topic `default` alone. Default: none; `tidings demo` has one.
@@ -37,6 +40,7 @@ impl Default for HttpConfig {
             publish_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             mercure: MercureRules::default(),
+            admin_token: None,
             delivery: Delivery::default(),
             demo: None,
         }

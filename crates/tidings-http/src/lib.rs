@@ -25,7 +25,9 @@ mod takeover;
 mod time_text;
 mod tls;
 
-pub use admin::admin_router;
+pub use admin::{
+    Connections, History, Picture, ProcessPicture, Rates, SessionPicture, TopicPicture, Totals, admin_router,
+};
 pub use auth::Auth;
 pub use channel::{Prepared, Refusal, refuse, reset_frame};
 pub use config::{Access, Cors, Delivery, HttpConfig, MercureRules, TokenRules, Welcome};

@@ -17,6 +17,9 @@ pub(crate) enum Asset {
     Icon,
     Helper,
     HelperTypes,
+    Top,
+    TopStyle,
+    TopScript,
 }
 
 impl Asset {
@@ -29,6 +32,9 @@ impl Asset {
             Self::Icon => (ICON, "image/svg+xml", const { Etag::of(ICON) }),
             Self::Helper => (HELPER, "text/javascript; charset=utf-8", const { Etag::of(HELPER) }),
             Self::HelperTypes => (HELPER_TYPES, "text/plain; charset=utf-8", const { Etag::of(HELPER_TYPES) }),
+            Self::Top => (TOP, "text/html; charset=utf-8", const { Etag::of(TOP) }),
+            Self::TopStyle => (TOP_STYLE, "text/css; charset=utf-8", const { Etag::of(TOP_STYLE) }),
+            Self::TopScript => (TOP_SCRIPT, "text/javascript; charset=utf-8", const { Etag::of(TOP_SCRIPT) }),
         };
         let etag = etag.to_header();
         let is_known = request.get(IF_NONE_MATCH).is_some_and(|known| names(known, &etag));
@@ -62,6 +68,9 @@ const SCRIPT: &str = include_str!("../page/page.js");
 const ICON: &str = include_str!("../page/icon.svg");
 const HELPER: &str = include_str!("../page/tidings.js");
 const HELPER_TYPES: &str = include_str!("../page/tidings.d.ts");
+const TOP: &str = include_str!("../page/top.html");
+const TOP_STYLE: &str = include_str!("../page/top.css");
+const TOP_SCRIPT: &str = include_str!("../page/top.js");
 
 /// Only what comes from here runs, and it talks to nobody else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -103,7 +112,9 @@ mod tests {
 
     #[test]
     fn a_browser_that_has_the_file_is_told_so() {
-        for asset in [Asset::Index, Asset::Style, Asset::Script, Asset::Icon, Asset::Helper, Asset::HelperTypes] {
+        for asset in
+            [Asset::Index, Asset::Style, Asset::Script, Asset::Icon, Asset::Helper, Asset::HelperTypes, Asset::Top]
+        {
             let fresh = asset.answer(&HeaderMap::new());
             assert_eq!(fresh.status(), StatusCode::OK);
             let etag = fresh.headers().get(ETAG).expect("every file has one").clone();
@@ -121,8 +132,13 @@ mod tests {
     #[test]
     fn the_page_keeps_its_own_policy() {
         for forbidden in ["<style", "style=", "onclick=", "onload=", "javascript:", "http://", "https://"] {
-            assert!(!INDEX.contains(forbidden), "index.html has {forbidden}");
+            for (name, page) in [("index.html", INDEX), ("top.html", TOP)] {
+                assert!(!page.contains(forbidden), "{name} has {forbidden}");
+            }
         }
-        assert!(!INDEX.replace(r#"<script type="module" src="page.js">"#, "").contains("<script"), "an inline script");
+        for (page, script) in [(INDEX, "page.js"), (TOP, "top.js")] {
+            let own = format!(r#"<script type="module" src="{script}">"#);
+            assert!(page.contains(&own) && !page.replace(&own, "").contains("<script"), "an inline script");
+        }
     }
 }

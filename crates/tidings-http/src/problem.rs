@@ -45,6 +45,20 @@ impl Fault {
     }
 }
 
+/// Why an operator does not end a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OperatorProblem {
+    /// 403: there is no token that would do.
+    NoToken,
+    /// 401: not with that token, or without one.
+    NotTheToken,
+    /// 404: there is no session of this name.
+    NoSuchSession {
+        /// That name.
+        name: String,
+    },
+}
+
 /// Why a request is not answered as it wished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
@@ -69,6 +83,8 @@ pub(crate) enum Problem {
         /// That path.
         path: String,
     },
+    /// An operator's wish that is not followed.
+    Operator(OperatorProblem),
     /// 404: there is no stream of this name to renew.
     NoSuchStream,
     /// 401: there is no such ticket, or no more.
@@ -145,6 +161,12 @@ pub(crate) enum Problem {
 impl From<TooFast> for Problem {
     fn from(too_fast: TooFast) -> Self {
         Self::TooFast(too_fast)
+    }
+}
+
+impl From<OperatorProblem> for Problem {
+    fn from(problem: OperatorProblem) -> Self {
+        Self::Operator(problem)
     }
 }
 

@@ -14,7 +14,7 @@ use tidings_core::rate::TooFast;
 use tidings_core::{AppendError, Counters, EngineError, Limit};
 
 use crate::auth::AuthProblem;
-use crate::problem::{Fault, Problem, cut};
+use crate::problem::{Fault, OperatorProblem, Problem, cut};
 use crate::publishers::insert_none_left;
 
 impl Problem {
@@ -42,6 +42,9 @@ impl Problem {
                 if let Some(challenge) = challenge(problem) {
                     headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
+            }
+            Self::Operator(OperatorProblem::NotTheToken) => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::TooFast(too_fast) => insert_none_left(headers, *too_fast),
             // The rest of the body is still under way, so the next request could not be told from it.
@@ -75,13 +78,12 @@ impl Problem {
     // One row for each problem; nothing else in the crate names a status of refusal.
     fn row(&self) -> Row {
         match self {
-            Self::Invalid(fault) => Row::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be understood")
-                .at(fault.field.clone(), fault.value.as_deref())
-                .says(fault.detail.clone(), fault.expected.clone()),
+            Self::Invalid(fault) => invalid_row(fault),
             Self::Denied(problem) => denied_row(problem),
-            Self::Renewal(fault) => Row::new(StatusCode::FORBIDDEN, "renewal", "The stream cannot go on by this token")
-                .at(fault.field.clone(), fault.value.as_deref())
-                .says(fault.detail.clone(), fault.expected.clone()),
+            Self::Renewal(fault) => {
+                Row::new(StatusCode::FORBIDDEN, "renewal", "The stream cannot go on by this token").of(fault)
+            }
+            Self::Operator(problem) => operator_row(problem),
             Self::NoSuchStream => Row::new(StatusCode::NOT_FOUND, "no-such-stream", "There is no such stream")
                 .at("path", None)
                 .says("no stream of this name is open; it may have ended", "the renew_url of an open stream"),
@@ -222,6 +224,31 @@ pub(crate) fn whole_seconds(after: Duration) -> u64 {
 const ENGINE_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Who sends it, or what that one may do, is not as it must be.
+fn invalid_row(fault: &Fault) -> Row {
+    Row::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be understood").of(fault)
+}
+
+fn operator_row(problem: &OperatorProblem) -> Row {
+    match problem {
+        OperatorProblem::NoToken => Row::new(StatusCode::FORBIDDEN, "no-admin-token", "Nobody may end streams here")
+            .at("authorization", None)
+            .says("this hub has no token for operators", "a hub that was started with --admin-token"),
+        OperatorProblem::NotTheToken => {
+            Row::new(StatusCode::UNAUTHORIZED, "not-an-operator", "Only operators may end streams")
+                .at("authorization", None)
+                .says(
+                    "the request does not bring the operators' token",
+                    "Authorization: Bearer, and what --admin-token says",
+                )
+        }
+        OperatorProblem::NoSuchSession { name } => {
+            Row::new(StatusCode::NOT_FOUND, "no-such-session", "There is no such session")
+                .at("path", Some(name))
+                .says("no session of this name is open; it may have ended", "a name that /top shows now")
+        }
+    }
+}
+
 fn denied_row(problem: &AuthProblem) -> Row {
     let unauthorized = |kind, title| Row::new(StatusCode::UNAUTHORIZED, kind, title);
     let row = match problem {
@@ -338,6 +365,10 @@ impl Row {
         Self { field: field.into(), value: value.map(cut), ..self }
     }
 
+    fn of(self, fault: &Fault) -> Self {
+        self.at(fault.field.clone(), fault.value.as_deref()).says(fault.detail.clone(), fault.expected.clone())
+    }
+
     fn says(self, detail: impl Into<Cow<'static, str>>, expected: impl Into<Cow<'static, str>>) -> Self {
         Self { detail: detail.into(), expected: expected.into(), ..self }
     }
@@ -422,6 +453,9 @@ mod tests {
         check(AuthProblem::NoGrant { action, topic: None }, 403, None);
         check(Problem::Renewal(Fault::new("authorization", "is of another", "the same")), 403, None);
         check(Problem::NoSuchStream, 404, None);
+        check(Problem::Operator(OperatorProblem::NoSuchSession { name: text() }), 404, None);
+        check(Problem::Operator(OperatorProblem::NoToken), 403, None);
+        check(Problem::Operator(OperatorProblem::NotTheToken), 401, None);
         check(Problem::NoSuchTicket, 401, None);
         check(Problem::TicketsFull { retry_after }, 503, Some("1"));
         check(Problem::Proxied { header: text() }, 403, None);

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tidings_auth::Authority;
+use tidings_auth::{Authority, SecretText};
 use tidings_core::phase::PhaseLatch;
 use tidings_core::{Counters, Engine, Epoch, HistoryLimits, Limits, MemoryEngine, MemoryOptions, Phase};
 use tidings_fanout::{Fanout, FanoutOptions, Network};
@@ -104,6 +104,12 @@ impl HubBuilder {
     /// What the Mercure endpoint offers, and as whom. Default: no active subscriptions, as the host of each request.
     pub fn mercure(mut self, mercure: MercureRules) -> Self {
         self.http.mercure = mercure;
+        self
+    }
+
+    /// Whoever brings this to the admin routes may end streams. Default: none, and nobody may.
+    pub fn admin_token(mut self, token: SecretText) -> Self {
+        self.http.admin_token = Some(token);
         self
     }
 

@@ -16,6 +16,7 @@ use tidings_wire::EventId;
 use crate::builder::HubBuilder;
 use crate::events::{Events, SubscribeOptions};
 use crate::limit_log::LimitLog;
+use crate::top::Top;
 
 /// A hub. Clones are the same hub; it ends with the last of them, and its streams with it.
 #[derive(Clone)]
@@ -56,6 +57,14 @@ impl Hub {
         Self(Arc::new(Inner { state, fanout }))
     }
 
+    pub(crate) fn state(&self) -> &Arc<HttpState> {
+        &self.0.state
+    }
+
+    pub(crate) fn fanout(&self) -> &Fanout {
+        &self.0.fanout
+    }
+
     /// Publishes an event; answers when readers can be given it and it is as durable as configured.
     ///
     /// # Errors
@@ -90,7 +99,7 @@ impl Hub {
             tidings_core::GroupSpec { selectors, types, dialect: tidings_core::Dialect::Plain, announces: false };
         let subscription =
             Subscription { group, grants, cursor: resolution.cursor, opening, lease: None, companion: None };
-        Ok(Events::new(self.clone(), state.fanout.join_body(subscription)))
+        Ok(Events::new(self.clone(), state.fanout.join_body(subscription, None)))
     }
 
     /// The hub's routes, for a program that has its own server: `/events`, the page, health. They may be nested.
@@ -100,7 +109,8 @@ impl Hub {
         tidings_http::router(Arc::clone(&self.0.state))
     }
 
-    /// The routes for those who run it: `/metrics`, `/healthz`, `/readyz`. Not for the public.
+    /// The routes for those who run it: `/metrics`, `/healthz`, `/readyz`. Not for the public. The page `/top` is live only
+    /// where [`Hub::serve_admin`] serves them.
     pub fn admin_router(&self) -> Router {
         tidings_http::admin_router(Arc::clone(&self.0.state))
     }
@@ -162,10 +172,11 @@ impl Hub {
         Ok(())
     }
 
-    /// Serves the admin routes on `listener` until `shutdown` resolves.
+    /// Serves the admin routes on `listener` until `shutdown` resolves. Cost: a thread, and nothing more while nobody looks
+    /// at `/top`.
     ///
     /// # Errors
-    /// When the listener cannot be used.
+    /// When the listener cannot be used, or the system gives no thread.
     pub async fn serve_admin(
         &self,
         listener: TcpListener,
@@ -173,7 +184,18 @@ impl Hub {
     ) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, self.admin_router()).with_graceful_shutdown(shutdown).await
+        let top = Arc::new(Top::new(Arc::clone(&self.0.state))?);
+        let routes = self.admin_router().merge(top.router());
+        let stopped = Arc::clone(&top);
+        let ended = async move {
+            shutdown.await;
+            stopped.end();
+        };
+        let serving = axum::serve(listener, routes).with_graceful_shutdown(ended).into_future();
+        tokio::select! {
+            served = serving => served,
+            never = top.feed() => match never {},
+        }
     }
 
     /// Ends all streams, spread over `over`, each between two frames and with its own time to come back; new ones are

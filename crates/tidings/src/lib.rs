@@ -25,6 +25,7 @@ mod builder;
 mod events;
 mod hub;
 mod limit_log;
+mod top;
 
 pub use builder::HubBuilder;
 pub use events::{Events, SubscribeOptions};
@@ -40,6 +41,12 @@ pub use tidings_core::{
 };
 pub use tidings_fanout::Network;
 pub use tidings_http::{Access, Cors, Delivery, MercureRules, TlsError, TlsIdentity, TokenRules, Welcome};
+/// What `/top/events` of the admin listener tells.
+pub mod picture {
+    pub use tidings_http::{
+        Connections, History, Picture, ProcessPicture, Rates, SessionPicture, TopicPicture, Totals,
+    };
+}
 pub use tidings_topic::{Selector, SelectorError, SelectorSet, Topic, TopicError};
 pub use tidings_wire::{Event, EventId, EventIdError, EventType, EventTypeError};
 

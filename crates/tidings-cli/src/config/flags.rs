@@ -17,6 +17,7 @@ use tidings::Network;
 
 use super::count::parse_number;
 use super::duration::parse_duration;
+use super::secret::Secret;
 use super::size::parse_size;
 use crate::logs::LogFlags;
 
@@ -61,6 +62,13 @@ pub(crate) struct ListenFlags {
     /// Cost: one file descriptor.
     #[arg(long, env = "TIDINGS_ADMIN_LISTEN", value_name = "ADDR", value_parser = parse_address)]
     pub(crate) admin_listen: Option<SocketAddr>,
+
+    /// What operators bring to the admin listener to end streams, at least 16 characters; or `file:///…` with it [default:
+    /// none, nobody may]
+    ///
+    /// Cost: none.
+    #[arg(long, env = "TIDINGS_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true, allow_hyphen_values = true)]
+    pub(crate) admin_token: Option<Secret>,
 
     /// Proxy that is believed when it says for whom it asks, by `X-Forwarded-For` or `Forwarded`: an address, or a block of
     /// them as in 10.0.0.0/8; repeat it for more. Limits for an address then hold for those behind it [default: none]

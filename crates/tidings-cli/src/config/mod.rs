@@ -32,5 +32,6 @@ pub(crate) use given::{Given, HubSettings};
 pub(crate) use keys::{Key, Keys};
 pub(crate) use place::Place;
 pub(crate) use plan::{Plan, Purpose};
+pub(crate) use secret::Secret;
 pub(crate) use settings::table_of;
 pub(crate) use size::parse_size;

@@ -13,6 +13,7 @@ use super::given::HubSettings;
 use super::keys::Keys;
 use super::origin::{CorsOrigin, PublishOrigin};
 use super::place::Place;
+use super::secret::Secret;
 use crate::certificate::CertificateFiles;
 use crate::exit::Failure;
 
@@ -23,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) listen: Vec<SocketAddr>,
     /// Where those come who run it.
     pub(crate) admin_listen: Option<SocketAddr>,
+    /// What operators bring to it.
+    pub(crate) admin_token: Option<Secret>,
     /// Where its certificate is, if it speaks HTTPS.
     pub(crate) certificate: Option<CertificateFiles>,
     /// How long its end may take.
@@ -67,6 +70,8 @@ pub(crate) enum PlanError {
         port = .address.port()
     )]
     Exposed { address: SocketAddr },
+    #[error("--admin-token is given without --admin-listen; expected both, or neither")]
+    TokenForNobody,
     #[error("{given} is given without {missing}; expected both, a certificate and its key, or neither")]
     HalfOfTls { given: &'static str, missing: &'static str },
 }
@@ -102,11 +107,15 @@ impl Plan {
             (Some(_), None) => return Err(PlanError::HalfOfTls { given: "--tls-cert", missing: "--tls-key" }),
             (None, Some(_)) => return Err(PlanError::HalfOfTls { given: "--tls-key", missing: "--tls-cert" }),
         };
+        if listening.admin_token.is_some() && listening.admin_listen.is_none() {
+            return Err(PlanError::TokenForNobody);
+        }
         let place = Place::of(store, purpose);
         let default = place.default_history();
         Ok(Self {
             listen: listening.listen.clone(),
             admin_listen: listening.admin_listen,
+            admin_token: listening.admin_token.clone(),
             certificate,
             drain: listening.drain,
             connections_max: limits.max_connections,

@@ -60,6 +60,11 @@ fn kind_of(setting: &Setting) -> Kind {
             "file:///run/secrets/jwt-key",
             Notation::Quoted,
         ),
+        Some("TOKEN") => kind(
+            "a text of at least 16 characters, or file:/// and a path",
+            "file:///run/secrets/admin-token",
+            Notation::Quoted,
+        ),
         Some("ALG") => kind("HS256, HS384, HS512, RS…, PS…, ES… or EdDSA", "HS256", Notation::Quoted),
         Some("URL") => kind("an address", "https://id.example/jwks.json", Notation::Quoted),
         Some("NAME") => kind("a name", "tidings_token", Notation::Quoted),

@@ -11,6 +11,7 @@ mod fetches;
 mod lag;
 mod leases;
 mod live;
+mod look;
 mod outside;
 mod replay;
 mod rest;
@@ -187,6 +188,9 @@ impl Shard {
                 Message::Lease(key) => self.on_lease(key),
                 Message::Fetched(number, answer) => self.on_fetched(number, answer),
                 Message::Drain(over) => self.on_drain(over),
+                // Whoever asked may have left meanwhile.
+                Message::Look(shard, request, answer) => drop(answer.send(self.look(shard, &request))),
+                Message::End(ending, answer) => drop(answer.send(self.end_sessions(&ending))),
                 Message::Stop => return false,
             }
         }

@@ -142,9 +142,13 @@ impl Roster {
         Some(&entry.rights)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionKey, &Entry)> {
+        let key = |index, entry: &Entry| SessionKey { index: narrow(index), generation: entry.generation };
+        self.entries.iter().map(move |(index, entry)| (key(index, entry), entry))
+    }
+
     pub(crate) fn keys(&self) -> Vec<SessionKey> {
-        let key = |(index, entry): (usize, &Entry)| SessionKey { index: narrow(index), generation: entry.generation };
-        self.entries.iter().map(key).collect()
+        self.iter().map(|(key, _)| key).collect()
     }
 
     /// How many sessions there are.
@@ -158,15 +162,14 @@ impl Roster {
             let session = &entry.session;
             session.slot().is_none() && !session.is_closing() && session.cursor(place).max(entry.joined_at) < place
         };
-        let behind = self.entries.iter().filter(|(_, entry)| is_behind(entry));
-        behind.map(|(index, entry)| SessionKey { index: narrow(index), generation: entry.generation }).collect()
+        self.iter().filter(|(_, entry)| is_behind(entry)).map(|(key, _)| key).collect()
     }
 
     /// Who has taken nothing for longest, of those who pin something. Cost: a look at every session.
     pub(crate) fn longest_stalled(&self) -> Option<SessionKey> {
-        let pins = self.entries.iter().filter(|(_, entry)| entry.session.pinned_bytes() > 0);
-        let (index, entry) = pins.min_by_key(|(_, entry)| entry.session.stalled_since().unwrap_or(Tick::NEVER))?;
-        Some(SessionKey { index: narrow(index), generation: entry.generation })
+        let pins = self.iter().filter(|(_, entry)| entry.session.pinned_bytes() > 0);
+        let slowest = pins.min_by_key(|(_, entry)| entry.session.stalled_since().unwrap_or(Tick::NEVER));
+        slowest.map(|(key, _)| key)
     }
 
     // ## CatchingUp => Live

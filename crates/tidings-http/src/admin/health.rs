@@ -19,10 +19,19 @@ pub(crate) fn health() -> Response {
 /// one, if there is one, the reason for people.
 pub(crate) fn readiness(state: &HttpState) -> Response {
     match (state.phase.get(), state.engine.health()) {
-        (Phase::Starting, _) => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        (Phase::Draining, _) => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-        (Phase::Ready, Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n{error}\n", word_for(&error))),
         (Phase::Ready, Ok(())) => text(StatusCode::OK, "ready\n"),
+        (Phase::Ready, Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n{error}\n", word_for(&error))),
+        _ => text(StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", word(state))),
+    }
+}
+
+/// Readiness in a word: `ready`, or why not.
+pub(super) fn word(state: &HttpState) -> &'static str {
+    match (state.phase.get(), state.engine.health()) {
+        (Phase::Starting, _) => "starting",
+        (Phase::Draining, _) => "draining",
+        (Phase::Ready, Err(error)) => word_for(&error),
+        (Phase::Ready, Ok(())) => "ready",
     }
 }
 

@@ -1,24 +1,31 @@
-//! What operators and probes ask: is it alive, is it ready, what does it count.
+//! What operators and probes ask: is it alive, is it ready, what does it count, who is there.
 //!
 //! Reads the hub's counters; counts nothing itself.
 
+mod ending;
 mod health;
 mod metrics;
+mod picture;
 mod process;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::response::Response;
-use axum::routing::get;
+use axum::extract::{Path, Request, State};
+use axum::response::{Redirect, Response};
+use axum::routing::{delete, get};
+use http::HeaderMap;
+use http::request::Parts;
 
+use crate::page::Asset;
 use crate::problem::Problem;
 use crate::state::HttpState;
 
 pub(crate) use health::{health, readiness};
+pub use picture::{Connections, History, Picture, ProcessPicture, Rates, SessionPicture, TopicPicture, Totals};
 
-/// The admin listener: `/metrics`, `/healthz` and `/readyz`. Neither guard nor CORS: it is off unless it is asked for.
+/// The admin listener: `/metrics`, `/healthz`, `/readyz`, and the page `/top` but for its events, which somebody must
+/// feed. Neither guard nor CORS: it is off unless it is asked for.
 pub fn admin_router(state: Arc<HttpState>) -> Router {
     Router::new()
         .route("/metrics", get(async |State(state): State<Arc<HttpState>>| metrics::answer(&state)))
@@ -26,9 +33,24 @@ pub fn admin_router(state: Arc<HttpState>) -> Router {
         .route("/mercure/health/{check}", get(mercure_health))
         .route("/mercure/health/{name}/{check}", get(mercure_health))
         .route("/readyz", get(async |State(state): State<Arc<HttpState>>| readiness(&state)))
+        .route("/", get(async || Redirect::temporary("/top")))
+        .route("/top", get(async |headers: HeaderMap| Asset::Top.answer(&headers)))
+        .route("/top.css", get(async |headers: HeaderMap| Asset::TopStyle.answer(&headers)))
+        .route("/top.js", get(async |headers: HeaderMap| Asset::TopScript.answer(&headers)))
+        .route("/icon.svg", get(async |headers: HeaderMap| Asset::Icon.answer(&headers)))
+        .route("/top/sessions/{name}", delete(end_session))
+        .route("/top/topics/{*topic}", delete(end_topic))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nowhere)
         .with_state(state)
+}
+
+async fn end_session(State(state): State<Arc<HttpState>>, Path(name): Path<String>, parts: Parts) -> Response {
+    ending::end_session(&state, &parts, &name).await
+}
+
+async fn end_topic(State(state): State<Arc<HttpState>>, Path(topic): Path<String>, parts: Parts) -> Response {
+    ending::end_topic(&state, &parts, &topic).await
 }
 
 /// As Mercure's hubs have it, under whatever name a hub is asked for.

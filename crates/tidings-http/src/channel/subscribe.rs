@@ -24,6 +24,7 @@ use crate::channel::opening::{FirstFrame, Greeting, Opening, jittered_ms};
 use crate::channel::question::Question;
 use crate::channel::refusal::{Refusal, refusal};
 use crate::channel::tickets::Shown;
+use crate::client_address::client_address;
 use crate::config::Delivery;
 use crate::header_text::{accepts_event_stream, is_browser};
 use crate::problem::Problem;
@@ -96,7 +97,8 @@ pub(crate) async fn stream(state: &HttpState, parts: &Parts, prepared: Prepared)
     let Some((headers, subscription)) = offer(state, parts, headers, subscription) else {
         return std::future::pending().await;
     };
-    let mut response = Response::new(Body::new(EventBody(state.fanout.join_body(subscription))));
+    let mut response =
+        Response::new(Body::new(EventBody(state.fanout.join_body(subscription, client_address(state, parts)))));
     *response.headers_mut() = headers;
     response
 }

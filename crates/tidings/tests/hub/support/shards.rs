@@ -101,7 +101,7 @@ impl Shards {
     fn join_by(&self, subscription: Subscription, connect: fn(std::net::SocketAddr) -> TcpStream) -> Listener {
         let shards = self.fanout.handle();
         if self.delivery == Delivery::Body {
-            return Listener::of(Source::Body(shards.join_body(subscription)));
+            return Listener::of(Source::Body(shards.join_body(subscription, None)));
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("some port is free");
         let stream = connect(listener.local_addr().expect("a bound listener has an address"));
