@@ -20,6 +20,7 @@ mod port;
 mod program;
 mod proxy;
 mod raw;
+mod wait;
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub use place::{artifact, shipped};
 pub use program::{Finished, Program};
 pub use proxy::Proxy;
 pub use raw::RawStream;
+pub use wait::eventually;
 
 /// How long any one wait may take. A good run uses a hundredth of it; a bad one ends here.
 pub const DEADLINE: Duration = Duration::from_mins(1);

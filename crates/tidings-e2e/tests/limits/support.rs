@@ -1,8 +1,8 @@
 //! What the scenarios share: a hub with flags, and the two places where an operator sees a limit.
 
-use std::time::{Duration, Instant};
+use tidings_e2e::Hub;
 
-use tidings_e2e::{DEADLINE, Hub};
+pub(crate) use tidings_e2e::eventually;
 
 /// A hub in memory with an admin listener and these flags.
 #[track_caller]
@@ -21,14 +21,4 @@ pub(crate) fn expect_reached(hub: &Hub, limit: &str, times: f64, who: Option<&st
     words.push(&name);
     words.extend(first.as_deref());
     hub.wait_for_log(&words);
-}
-
-/// Looks again and again until it holds.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "waited for: {what}");
-        std::thread::sleep(Duration::from_millis(20)); // between two looks
-    }
 }
