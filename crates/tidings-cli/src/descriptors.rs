@@ -16,8 +16,13 @@ pub(crate) fn connections_max(asked: Option<usize>) -> usize {
         descriptors_before = before.current,
         "connections are limited by --max-connections, else by the file descriptors less {RESERVED}"
     );
-    if let Some(warning) = warning(asked, descriptors) {
-        tracing::warn!("{warning}");
+    if let Some(needed) = too_few(asked, descriptors) {
+        tracing::warn!(
+            descriptors,
+            needed,
+            "there are too few file descriptors for so many connections; raise the hard limit (`ulimit -Hn` as root, \
+             `LimitNOFILE=` in a systemd unit, `--ulimit nofile=` for a container), or set a lower --max-connections"
+        );
     }
     connections
 }
@@ -46,17 +51,11 @@ fn connections_of(descriptors: usize) -> usize {
     }
 }
 
-/// What to say when the limit is too low, and what to do about it.
-fn warning(asked: Option<usize>, descriptors: usize) -> Option<String> {
+/// How many descriptors it would need, when there are fewer.
+fn too_few(asked: Option<usize>, descriptors: usize) -> Option<usize> {
     let wanted = asked.unwrap_or(CONNECTIONS_USUAL);
     let needed = wanted.saturating_add(RESERVED);
-    (needed > descriptors).then(|| {
-        format!(
-            "the system grants {descriptors} file descriptors; {wanted} connections need {needed}: \
-             raise the hard limit (`ulimit -Hn {needed}` as root, `LimitNOFILE={needed}` in a systemd unit, \
-             `--ulimit nofile={needed}` for a container), or set a lower --max-connections"
-        )
-    })
+    (needed > descriptors).then_some(needed)
 }
 
 #[cfg(test)]
@@ -89,7 +88,7 @@ mod tests {
             (Some(5), 1_024, false),
             (Some(usize::MAX), 1_024, true),
         ] {
-            let got = warning(asked, descriptors);
+            let got = too_few(asked, descriptors);
             assert_eq!(got.is_some(), want, "{asked:?} of {descriptors}: {got:?}");
         }
     }

@@ -17,7 +17,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 use tidings_core::session::Tick;
 use tidings_core::wheel::Wheel;
-use tidings_core::{Counters, Limit, Limits, LiveLimits};
+use tidings_core::{Counters, Limit, Limits, LiveLimits, Rarely};
 
 use crate::fanout::{FanoutHandle, Subscription};
 use crate::permit::{ConnectionGate, Permit};
@@ -238,7 +238,10 @@ impl Hall {
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "no connection can be accepted; raise the limit of open files or lower --max-connections");
+                    static SAID: Rarely = Rarely::new();
+                    if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+                        tracing::error!(%error, unsaid_before, "no connection can be accepted; raise the limit of open files or lower --max-connections");
+                    }
                     self.accept_again_at = Some(self.now.after(ACCEPT_PAUSE));
                     return;
                 }

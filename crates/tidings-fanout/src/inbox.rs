@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Token, Waker};
-use tidings_core::{EngineError, Read, Sequence};
+use tidings_core::{EngineError, Rarely, Read, Sequence};
 use tokio::sync::oneshot;
 
 use crate::fanout::Subscription;
@@ -246,7 +246,10 @@ impl Inbox {
             && self.is_asleep.swap(false, Ordering::Relaxed)
             && let Err(error) = self.waker.wake()
         {
-            tracing::error!(%error, "a shard cannot be woken");
+            static SAID: Rarely = Rarely::new();
+            if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+                tracing::error!(%error, unsaid_before, "a shard cannot be woken");
+            }
         }
     }
 }

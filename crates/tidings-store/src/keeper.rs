@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tidings_core::{EngineError, Sequence};
+use tidings_core::{EngineError, Rarely, Sequence};
 
 use crate::aside;
 use crate::compact;
@@ -98,7 +98,8 @@ impl Keeper {
 pub(crate) fn run(shared: &Shared) {
     let mut sync_due: Option<Instant> = None;
     loop {
-        let has_trouble = shared.health.lacks_room() || shared.keeper.lock().trouble.is_some();
+        let has_trouble =
+            shared.health.lacks_room() || shared.health.has_unsaid() || shared.keeper.lock().trouble.is_some();
         let retry = has_trouble.then(|| Instant::now() + RETRY_INTERVAL);
         let due = [sync_due, retry].into_iter().flatten().min();
         if !shared.keeper.wait(due) {
@@ -117,11 +118,15 @@ pub(crate) fn run(shared: &Shared) {
         }
         shared.disk.probe_if_asked(shared.layout.root());
         look_for_room(shared);
+        shared.health.say_the_rest(now);
         match keep(shared) {
             Ok(()) => shared.keeper.set_trouble(None),
             Err(error) => {
-                if shared.keeper.lock().trouble.is_none() {
-                    tracing::error!(%error, "the store cannot be kept in order; it is tried again each second");
+                static SAID: Rarely = Rarely::new();
+                if shared.keeper.lock().trouble.is_none()
+                    && let Some(unsaid_before) = SAID.admit(now)
+                {
+                    tracing::error!(%error, unsaid_before, "the store cannot be kept in order; it is tried again each second");
                 }
                 shared.keeper.set_trouble(Some(error.to_string().into()));
             }

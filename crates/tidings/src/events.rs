@@ -2,9 +2,10 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use futures_core::Stream;
-use tidings_core::{OnReset, ResumeFrom, TypeFilter};
+use tidings_core::{OnReset, Rarely, ResumeFrom, TypeFilter};
 use tidings_fanout::EventStream;
 use tidings_topic::{Selector, SelectorSet, Topic};
 use tidings_wire::{Decoder, Event, Item};
@@ -79,7 +80,10 @@ impl Stream for Events {
                     Ok(Item::Event(event)) => return Poll::Ready(Some(event)),
                     Ok(_) => {}
                     Err(error) => {
-                        tracing::error!(%error, "an event of this hub is too large for its reader within the program");
+                        static SAID: Rarely = Rarely::new();
+                        if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+                            tracing::error!(%error, unsaid_before, "an event of this hub is too large for its reader within the program");
+                        }
                         return Poll::Ready(None);
                     }
                 }

@@ -6,13 +6,13 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Uri;
 use axum::routing::get;
-use tidings_core::{HistoryLimits, Publication};
+use tidings_core::{HistoryLimits, Publication, Rarely};
 use tidings_http::{Access, HttpState, Picture};
 use tidings_topic::Topic;
 
@@ -65,7 +65,10 @@ impl Top {
             let data = picture.to_json();
             let publication = Publication { ttl: Some(TTL), ..Publication::new(topic.clone(), data) };
             if let Err(error) = self.own.publish(publication).await {
-                tracing::warn!(%error, "whoever looks at /top is not told of the hub now");
+                static SAID: Rarely = Rarely::new();
+                if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+                    tracing::warn!(%error, unsaid_before, "whoever looks at /top is not told of the hub now");
+                }
             }
             before = Some(picture);
         }

@@ -8,7 +8,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
-use tidings_core::{AppendError, EngineError, Limits, Phase};
+use tidings_core::{AppendError, EngineError, Limits, Phase, Rarely};
 use tidings_wire::EventId;
 
 use crate::auth::Caller;
@@ -66,7 +66,10 @@ impl From<AppendError> for Rejection {
             AppendError::TopicEnded { .. } => Self::TopicEnded,
             AppendError::TopicsFull { .. } => Self::TopicsFull,
             error => {
-                tracing::warn!(%error, "an update was not stored");
+                static SAID: Rarely = Rarely::new();
+                if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+                    tracing::warn!(%error, unsaid_before, "an update was not stored");
+                }
                 Self::NotStored
             }
         }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tidings_core::{CloseReason, Limit};
+use tidings_core::{CloseReason, Limit, Rarely};
 use tidings_fanout::{Arrival, Permit, Subscription, has_empty_line};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -226,7 +226,12 @@ fn hand_over<S>(state: &HttpState, slot: &Slot, parts: http1::Parts<Io, S>, perm
     }
     match parts.io.into_stream().into_std() {
         Ok(socket) => state.fanout.join_direct(socket, &response_head(&headers), subscription, permit),
-        Err(error) => tracing::warn!(%error, "a socket cannot leave the runtime; its reader comes back"),
+        Err(error) => {
+            static SAID: Rarely = Rarely::new();
+            if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+                tracing::warn!(%error, unsaid_before, "a socket cannot leave the runtime; its reader comes back");
+            }
+        }
     }
 }
 

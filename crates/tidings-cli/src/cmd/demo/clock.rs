@@ -1,15 +1,17 @@
 //! The clock of the demo: the local time, each second on the second, to the topic `default`.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tidings::{EventId, Hub, Publication, Topic};
+use tidings_core::Rarely;
 use tokio::time::sleep;
 
 /// Publishes the time until it is dropped.
 pub(crate) async fn tick(hub: Hub) -> Infallible {
     let mut ticks = Ticks::default();
+    let said = Rarely::new();
     loop {
         sleep(until_next_second(Timestamp::now())).await;
         let now = Timestamp::now();
@@ -20,7 +22,9 @@ pub(crate) async fn tick(hub: Hub) -> Infallible {
         publication.id = EventId::parse(&id.to_string()).ok();
         if let Err(error) = hub.publish(publication).await {
             // A guest may have ended the topic, or used an id of this very millisecond: the clock goes on.
-            tracing::warn!(%error, id, "the time could not be published");
+            if let Some(unsaid_before) = said.admit(Instant::now()) {
+                tracing::warn!(%error, id, unsaid_before, "the time could not be published");
+            }
         }
     }
 }
