@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use tidings_core::Rarely;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -74,6 +75,8 @@ pub struct KeySet {
     is_kept: AtomicBool,
     fetches_total: AtomicU64,
     failures_total: AtomicU64,
+    /// How often a failure is logged: tokens with unknown names make us fetch.
+    said: Rarely,
 }
 
 #[derive(Debug)]
@@ -89,6 +92,8 @@ struct Attempts {
     next_at: Option<Instant>,
     /// Why the last one failed.
     fault: Option<String>,
+    /// When the last good one ended.
+    read_at: Option<Instant>,
 }
 
 /// What a key set has to count, for metrics.
@@ -102,6 +107,8 @@ pub struct KeySetCounts {
     pub keys: usize,
     /// Keys of the set that are not used: of another purpose, an unknown kind, secret, or broken.
     pub keys_ignored: usize,
+    /// How long ago it was fetched; `None`: not since this authority began.
+    pub age: Option<Duration>,
 }
 
 /// What the set has for a token.
@@ -139,6 +146,7 @@ impl KeySet {
             is_kept: AtomicBool::new(is_kept),
             fetches_total: AtomicU64::new(0),
             failures_total: AtomicU64::new(0),
+            said: Rarely::new(),
         })
     }
 
@@ -150,6 +158,7 @@ impl KeySet {
             failures_total: self.failures_total.load(Ordering::Relaxed),
             keys: keys.as_ref().map_or(0, |keys| keys.len()),
             keys_ignored: keys.as_ref().map_or(0, |keys| keys.ignored()),
+            age: self.attempts().read_at.map(|at| at.elapsed()),
         }
     }
 
@@ -253,13 +262,18 @@ impl KeySet {
             }
             Err(fault) => {
                 self.failures_total.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(fault, "key set cannot be read; the keys of before stay");
+                if let Some(unsaid_before) = self.said.admit(std::time::Instant::now()) {
+                    tracing::warn!(fault, unsaid_before, "key set cannot be read; the keys of before stay");
+                }
                 Some(fault)
             }
         };
         let is_good = fault.is_none();
         let mut attempts = self.attempts();
         attempts.fault = fault;
+        if is_good {
+            attempts.read_at = Some(Instant::now());
+        }
         attempts.next_at = Some(Instant::now() + self.options.refresh_pause);
         drop(attempts);
         is_good

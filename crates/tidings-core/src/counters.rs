@@ -121,6 +121,8 @@ pub struct Counters {
     pub publish_time: Histogram,
     /// How long events took from their commit to their first write to a reader, sampled.
     pub delivery_time: Histogram,
+    /// How far sessions were behind, sampled.
+    pub session_lag: Histogram,
     limits: ByReason<{ Limit::ALL.len() }>,
     culprits: Culprits,
     closes: ByReason<{ CloseReason::ALL.len() }>,

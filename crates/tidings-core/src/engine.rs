@@ -11,6 +11,7 @@ use tidings_topic::{SelectorSet, Topic};
 use tidings_wire::EventId;
 
 use crate::histogram::HistogramCounts;
+use crate::limits::HistoryLimits;
 use crate::position::{Epoch, Position, Sequence};
 use crate::publication::Publication;
 use crate::record::Record;
@@ -80,6 +81,11 @@ pub trait Engine: Send + Sync + 'static {
 
     /// How full it is at `now`.
     fn usage(&self, now: Timestamp) -> EngineUsage;
+
+    /// How far its history may grow, where it is itself that sees to it.
+    fn limits(&self) -> Option<&HistoryLimits> {
+        None
+    }
 
     /// Can it take publications now?
     ///
@@ -299,6 +305,12 @@ pub struct DiskUsage {
     pub files: usize,
     /// Bytes that are free on that disk for the user whom the program runs as.
     pub free_bytes: u64,
+    /// Bytes of that disk in all.
+    pub size_bytes: u64,
+    /// Bytes of publications that wait for it, rounded up to whole KiB for each.
+    pub waiting_bytes: u64,
+    /// Most bytes that may.
+    pub waiting_bytes_max: u64,
     /// How long writing and syncing a group of events took.
     pub commit_time: HistogramCounts,
 }

@@ -8,9 +8,10 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
 
 use tidings_core::engine::{DiskUsage, Listeners};
-use tidings_core::{EngineError, Epoch, Kind, Position, Sequence, Timestamp};
+use tidings_core::{EngineError, Epoch, Kind, Position, Rarely, Sequence, Timestamp};
 use tidings_topic::{SelectorSet, Topic};
 use tokio::sync::Semaphore;
 
@@ -198,12 +199,16 @@ impl Shared {
     pub(crate) fn disk_usage(&self) -> DiskUsage {
         let files = std::fs::read_dir(self.layout.segments()).into_iter().flatten().flatten();
         let lengths: Vec<u64> = files.filter_map(|file| Some(file.metadata().ok()?.len())).collect();
-        let free =
-            rustix::fs::statvfs(self.layout.root()).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        let (free_bytes, size_bytes) = rustix::fs::statvfs(self.layout.root()).map_or((0, 0), |disk| {
+            (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize))
+        });
         DiskUsage {
             bytes: lengths.iter().sum(),
             files: lengths.len(),
-            free_bytes: free,
+            free_bytes,
+            size_bytes,
+            waiting_bytes: 1024 * (WAITING_KIB_MAX - self.room.available_permits().min(WAITING_KIB_MAX)) as u64,
+            waiting_bytes_max: 1024 * WAITING_KIB_MAX as u64,
             commit_time: self.disk.commit_time.counts(),
         }
     }
@@ -267,7 +272,10 @@ impl Shared {
             }
         };
         find().unwrap_or_else(|error| {
-            tracing::error!(%error, sequence = %place, "the topics of an event that is trimmed cannot be read: readers of all topics are told");
+            static SAID: Rarely = Rarely::new();
+            if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+                tracing::error!(%error, sequence = %place, unsaid_before, "the topics of an event that is trimmed cannot be read: readers of all topics are told");
+            }
             None
         })
     }
@@ -290,7 +298,10 @@ impl Shared {
 
     /// Nothing of a segment can be read, not even what is in it: the history begins after it.
     fn on_lost_segment(&self, segment: &Sealed, error: &SegmentError) {
-        tracing::error!(%error, "a part of the history cannot be read: what is in it and before it is replayed no more");
+        static SAID: Rarely = Rarely::new();
+        if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+            tracing::error!(%error, unsaid_before, "a part of the history cannot be read: what is in it and before it is replayed no more");
+        }
         self.state_mut().skip_through(segment.summary());
     }
 
@@ -357,11 +368,14 @@ impl Shared {
 
     /// The frame of an entry is not as it was written: nothing of its topic up to it is replayed from now on.
     pub(crate) fn on_damaged_frame(&self, segment: &Sealed, entry: &Entry, error: &SegmentError, now: Timestamp) {
+        static SAID: Rarely = Rarely::new();
         let topic = match segment.topic_numbered(entry.topic) {
             Ok(found) => found.topic,
             Err(error) => return self.on_lost_segment(segment, &error),
         };
-        tracing::error!(%error, %topic, sequence = %entry.sequence, "an event is damaged: it and those before it on its topic are replayed no more");
+        if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+            tracing::error!(%error, %topic, sequence = %entry.sequence, unsaid_before, "an event is damaged: it and those before it on its topic are replayed no more");
+        }
         let weighed = self.weigh(&topic, entry.sequence).ok().flatten().unwrap_or_else(|| Weighed::new(0));
         self.state_mut().drop_damaged(&topic, entry, &weighed);
         self.trim(now);
@@ -370,7 +384,10 @@ impl Shared {
 
 /// A disk could not be read. It stays so until somebody looks at it; what is in memory goes on.
 pub(crate) fn cannot_read(error: &SegmentError) -> EngineError {
-    tracing::error!(%error, "a part of the history cannot be read; `tidings data verify` says more");
+    static SAID: Rarely = Rarely::new();
+    if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+        tracing::error!(%error, unsaid_before, "a part of the history cannot be read; `tidings data verify` says more");
+    }
     EngineError::Failed { cause: error.to_string().into() }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tidings_core::{
     AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch, Fetched,
-    Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, Sequence, Timestamp,
+    HistoryLimits, Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, Sequence, Timestamp,
 };
 use tidings_topic::{SelectorSet, Topic};
 use tokio::sync::oneshot;
@@ -197,6 +197,10 @@ impl Engine for Store {
             idempotency_keys: state.keys.count(),
             disk: Some(self.shared.disk_usage()),
         }
+    }
+
+    fn limits(&self) -> Option<&HistoryLimits> {
+        Some(&self.shared.options.history)
     }
 
     fn health(&self) -> Result<(), EngineError> {

@@ -51,6 +51,7 @@ pub struct MemoryOptions {
 pub struct MemoryEngine {
     epoch: Epoch,
     ids_resolve_by_time: bool,
+    limits: HistoryLimits,
     /// `tail = log.window.tail()`, stored while the log is locked.
     tail: AtomicU64,
     /// Whose turn it is to publish: only who holds this lock adds to the log. Order of locks: turn → log.
@@ -70,6 +71,7 @@ impl MemoryEngine {
             turn: Mutex::new(IdempotencyKeys::new(&history)),
             log: RwLock::new(Log::new(&history)),
             listeners: Listeners::default(),
+            limits: history,
         }
     }
 
@@ -267,6 +269,10 @@ impl Engine for MemoryEngine {
             idempotency_keys,
             disk: None,
         }
+    }
+
+    fn limits(&self) -> Option<&HistoryLimits> {
+        Some(&self.limits)
     }
 
     fn health(&self) -> Result<(), EngineError> {

@@ -1,10 +1,11 @@
 //! What was committed goes to the live members of the groups that want it: one buffer for a group, one write for a member.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tidings_core::group::Group;
 use tidings_core::session::Sent;
-use tidings_core::{CloseReason, Engine, GroupSpec, Record, Sequence};
+use tidings_core::{CloseReason, Engine, GroupSpec, Rarely, Record, Sequence};
 
 use super::Shard;
 use super::batch::Batch;
@@ -18,6 +19,7 @@ impl Shard {
             self.deliver();
         }
         self.end_those_too_far_behind();
+        self.sample_lag();
     }
 
     fn deliver(&mut self) {
@@ -130,8 +132,11 @@ impl Shard {
 
     /// The window has gone past the shard: its live sessions go on from their cursors.
     fn fall_behind(&mut self, window_start: Sequence) {
+        static SAID: Rarely = Rarely::new();
         let position = self.position;
-        tracing::warn!(%position, %window_start, "a shard fell out of the window: its sessions replay");
+        if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+            tracing::warn!(%position, %window_start, unsaid_before, "a shard fell out of the window: its sessions replay");
+        }
         for key in self.roster.keys() {
             let is_live = self.roster.get(key).is_some_and(|entry| entry.session.slot().is_some());
             if is_live {

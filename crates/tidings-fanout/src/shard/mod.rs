@@ -17,6 +17,7 @@ mod replay;
 mod rest;
 mod rights;
 mod roster;
+mod sample;
 mod turns;
 
 use std::collections::VecDeque;
@@ -29,7 +30,7 @@ use bytes::Bytes;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token};
 use tidings_core::session::{Next, Pace, Session, Tick};
-use tidings_core::{CloseReason, Counters, Dialect, Engine, Limit, Limits, Record, Sequence, Timestamp};
+use tidings_core::{CloseReason, Counters, Dialect, Engine, Limit, Limits, Rarely, Record, Sequence, Timestamp};
 use tidings_wire::{COMMENT, Chunk, LAST_CHUNK, encode_retry};
 
 use self::deadlines::Timers;
@@ -40,6 +41,7 @@ use self::lag::LagMeter;
 use self::replay::Pages;
 use self::rest::Rest;
 use self::roster::{Entry, Leaver, Newcomer, Roster};
+use self::sample::Sampler;
 use self::turns::Turns;
 use crate::fanout::{FanoutOptions, Subscription};
 use crate::inbox::{Inbox, Joining, Message, SessionKey};
@@ -114,6 +116,7 @@ pub(crate) struct Shard {
     rest: Rest,
     turns: Turns,
     lag: LagMeter,
+    sampler: Sampler,
     /// Its thread looks at the timers again by then.
     sleeps_until: Tick,
     // Room that is used again each turn.
@@ -161,6 +164,7 @@ impl Shard {
             rest: Rest::new(Instant::now()),
             turns: Turns::default(),
             lag: LagMeter::default(),
+            sampler: Sampler::default(),
             sleeps_until: Tick(0),
             records: Vec::new(),
             dirty_groups: Vec::new(),
@@ -364,7 +368,10 @@ impl Shard {
             // Asked for only when it matters: else each new socket, which is writable, would wake the shard.
             let interest = Interest::READABLE | Interest::WRITABLE;
             if let Err(error) = self.registry.reregister(stream, key.to_token(), interest) {
-                tracing::error!(%error, "a slow reader cannot be watched and is closed");
+                static SAID: Rarely = Rarely::new();
+                if let Some(unsaid_before) = SAID.admit(Instant::now()) {
+                    tracing::error!(%error, unsaid_before, "a slow reader cannot be watched and is closed");
+                }
                 return self.remove(key, CloseReason::Broken);
             }
         }

@@ -19,6 +19,9 @@ use crate::way::Way;
 /// Topics whose groups are remembered once patterns are subscribed. Cost: about 100 bytes and the name for each.
 const INDEX_CACHE_ENTRIES_MAX: usize = 16 * 1024;
 
+/// Places without a session that a sample goes past.
+const VACANT_SKIPPED_MAX: usize = 64;
+
 /// A session and what belongs to it in this shard.
 pub(crate) struct Entry {
     generation: u32,
@@ -42,6 +45,13 @@ pub(crate) struct Entry {
     companion: Option<Box<Companion>>,
     /// The place of its connection; a body's connection keeps its own.
     permit: Option<Permit>,
+}
+
+impl Entry {
+    /// From which place on it is behind, where the shard stands at `position`.
+    pub(super) fn behind_from(&self, position: Sequence) -> Sequence {
+        self.session.cursor(position).max(self.joined_at)
+    }
 }
 
 /// A session that comes in, and what belongs to it.
@@ -151,6 +161,11 @@ impl Roster {
         self.iter().map(|(key, _)| key).collect()
     }
 
+    /// A session at this index or soon after it, and its index; nothing where there is none for a while, or no more.
+    pub(super) fn entry_from(&self, index: usize) -> Option<(usize, &Entry)> {
+        (index..index.saturating_add(VACANT_SKIPPED_MAX)).find_map(|index| Some((index, self.entries.get(index)?)))
+    }
+
     /// How many sessions there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
@@ -160,7 +175,7 @@ impl Roster {
     pub(crate) fn behind(&self, place: Sequence) -> Vec<SessionKey> {
         let is_behind = |entry: &Entry| {
             let session = &entry.session;
-            session.slot().is_none() && !session.is_closing() && session.cursor(place).max(entry.joined_at) < place
+            session.slot().is_none() && !session.is_closing() && entry.behind_from(place) < place
         };
         self.iter().filter(|(_, entry)| is_behind(entry)).map(|(key, _)| key).collect()
     }

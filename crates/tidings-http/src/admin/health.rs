@@ -25,15 +25,21 @@ pub(crate) fn readiness(state: &HttpState) -> Response {
     }
 }
 
-/// Readiness in a word: `ready`, or why not.
+/// Readiness in a word: [`READY`], or why not; one of [`WORDS`].
 pub(super) fn word(state: &HttpState) -> &'static str {
     match (state.phase.get(), state.engine.health()) {
         (Phase::Starting, _) => "starting",
         (Phase::Draining, _) => "draining",
         (Phase::Ready, Err(error)) => word_for(&error),
-        (Phase::Ready, Ok(())) => "ready",
+        (Phase::Ready, Ok(())) => READY,
     }
 }
+
+/// The hub is to be sent readers and publishers.
+pub(super) const READY: &str = "ready";
+
+/// All that [`word`] says.
+pub(super) const WORDS: [&str; 7] = [READY, "starting", "draining", "closed", "no-room", "stalled", "store-failed"];
 
 /// [`health`], as probes of Mercure's hubs expect it.
 pub(super) fn mercure_health() -> Response {

@@ -3,6 +3,7 @@
 //! Reads the hub's counters; counts nothing itself.
 
 mod ending;
+mod exposition;
 mod health;
 mod metrics;
 mod picture;
