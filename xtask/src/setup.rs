@@ -13,6 +13,7 @@ pub(crate) fn all(workspace: &Workspace, steps: &mut Steps) -> bool {
     steps.step("system packages", system_packages)
         && steps.step("node clients", || node_clients(workspace))
         && steps.step("python clients", || python_clients(workspace))
+        && steps.step("promtool", || promtool(workspace))
 }
 
 /// A program that tests start, and the Debian package that brings it.
@@ -114,6 +115,30 @@ fn python_clients(workspace: &Workspace) -> Result<Done, String> {
             .arg("--requirement")
             .arg(&requirements))
     })
+}
+
+/// Prometheus' own tool, to check what is meant for it. Debian has it in the package of the server, which would listen
+/// from then on; so that is unpacked beside the tests and not installed.
+fn promtool(workspace: &Workspace) -> Result<Done, String> {
+    const PROGRAM: &str = "./usr/bin/promtool";
+    let folder = workspace.promtool();
+    let program = folder.join(PROGRAM);
+    if succeeds("promtool", &["--version"]) || succeeds(&program.to_string_lossy(), &["--version"]) {
+        println!("all there");
+        return Ok(Done::Passed);
+    }
+    if !succeeds("apt-get", &["--version"]) {
+        return Err("please put promtool on PATH; it comes with Prometheus".to_owned());
+    }
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    run(apt_get(&["download", "prometheus"]).current_dir(&folder))?;
+    let unpack = format!("dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x {PROGRAM} && rm prometheus_*.deb");
+    run(Command::new("sh").args(["-c", &unpack]).current_dir(&folder))?;
+    if succeeds(&program.to_string_lossy(), &["--version"]) {
+        Ok(Done::Passed)
+    } else {
+        Err(format!("unpacked, but not running: {}", program.display()))
+    }
 }
 
 /// Does the work unless the stamp says that it was done for exactly this; stamps when it succeeds.

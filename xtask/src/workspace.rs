@@ -47,6 +47,11 @@ impl Workspace {
         self.root.join("crates/tidings-e2e/clients")
     }
 
+    /// Where Prometheus' tool is unpacked; the end-to-end tests look for it here.
+    pub(crate) fn promtool(&self) -> PathBuf {
+        self.target.join("e2e/promtool")
+    }
+
     /// The virtual environment of the Python clients; the end-to-end tests look for it here.
     pub(crate) fn python_environment(&self) -> PathBuf {
         self.target.join("e2e/python")

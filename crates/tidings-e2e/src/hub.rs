@@ -138,10 +138,16 @@ impl Hub {
     /// The value of one series of the admin listener's metrics, labels as printed; 0 if it is not there.
     #[track_caller]
     pub fn metric(&self, series: &str) -> f64 {
+        metric_of(&self.metrics(), series)
+    }
+
+    /// All of the admin listener's metrics, as text.
+    #[track_caller]
+    pub fn metrics(&self) -> String {
         let admin = self.admin.expect("this hub was started with --admin-listen");
         let response = request(admin, "GET", "/metrics", &[], b"");
         assert_eq!(response.status, 200, "{}", response.text());
-        metric_of(&response.text(), series)
+        response.text()
     }
 }
 

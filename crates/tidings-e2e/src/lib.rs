@@ -33,7 +33,7 @@ pub use full_disk::SmallDisk;
 pub use http::{Response, request};
 pub use hub::{Hub, tidings};
 pub use mercure_publishers::{publish_by_mercure_publisher, publish_by_symfony};
-pub use place::{artifact, shipped};
+pub use place::{artifact, of_the_project, promtool, shipped};
 pub use program::{Finished, Program};
 pub use proxy::Proxy;
 pub use raw::RawStream;

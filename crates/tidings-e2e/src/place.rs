@@ -34,9 +34,19 @@ pub(crate) fn python() -> PathBuf {
 
 /// A file of `deploy/`, as users get it.
 pub fn shipped(name: &str) -> PathBuf {
-    let path = package_folder().join("../../deploy").join(name);
-    assert!(path.is_file(), "{} is not there", path.display());
-    path
+    of_the_project(&format!("deploy/{name}"))
+}
+
+/// A file or folder of the project, from its root.
+pub fn of_the_project(path: &str) -> PathBuf {
+    let path = package_folder().join("../..").join(path);
+    fs::canonicalize(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Prometheus' own tool, as it is on PATH or as `cargo xtask setup` has unpacked it.
+pub fn promtool() -> PathBuf {
+    let unpacked = run_folder().join("promtool/usr/bin/promtool");
+    if unpacked.is_file() { unpacked } else { on_path("promtool") }
 }
 
 /// The scripts that drive the clients in other languages.
