@@ -13,7 +13,7 @@ use tidings_e2e::{Browser, DEADLINE, Program, tidings};
 
 /// A hub by HTTPS, and the certificate that its clients trust.
 struct PrivateHub {
-    _program: Program,
+    program: Program,
     address: SocketAddr,
     files: TempDir,
 }
@@ -42,7 +42,7 @@ impl PrivateHub {
         let address = program.wait_for_line("the line `listening on https://ADDR`", |line| {
             line.strip_prefix("listening on https://")?.trim().parse().ok()
         });
-        Self { _program: program, address, files }
+        Self { program, address, files }
     }
 
     fn url(&self, path: &str) -> String {
@@ -96,6 +96,45 @@ fn http_1_over_tls_publishes_and_listens() {
 #[test]
 fn http_2_over_tls_publishes_and_listens() {
     check("--http2", "2");
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_after_a_reload_and_a_bad_one_never() {
+    let hub = PrivateHub::start(&["serve", "--memory"]);
+    let old = hub.files.path().join("old.pem");
+    fs::copy(hub.certificate(), &old).expect("a temporary directory is writable");
+    let is_shown = |certificate: &Path| {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--cacert"]).arg(certificate).arg(hub.url("/healthz"));
+        Program::start(&mut curl).finish().code == Some(0)
+    };
+    let reload = |level: &str, words: &str| {
+        hub.program.hang_up();
+        hub.program.wait_for_stderr(&format!("a line with {words:?}"), |log| {
+            let log = String::from_utf8_lossy(log);
+            log.lines().any(|line| line.contains(level) && line.contains(words)).then_some(())
+        });
+    };
+    let mut curl = hub.curl();
+    let reader = Program::start(curl.arg(hub.url("/events/news")));
+    reader.wait_for_stdout("the beginning of a stream", |bytes| (!bytes.is_empty()).then_some(()));
+
+    fs::write(hub.certificate(), "no certificate at all").expect("a temporary directory is writable");
+    reload("ERROR", "no certificate");
+    assert!(is_shown(&old), "a file that is no certificate");
+    fs::copy(&old, hub.certificate()).expect("a temporary directory is writable");
+    fs::write(hub.files.path().join("key.pem"), "no key").expect("a temporary directory is writable");
+    reload("ERROR", "no private key");
+    assert!(is_shown(&old), "a file that is no key");
+
+    write_identity(hub.files.path());
+    assert!(is_shown(&old) && !is_shown(&hub.certificate()), "nobody has asked for it yet");
+    reload("INFO", "the certificate was read again");
+    assert!(is_shown(&hub.certificate()) && !is_shown(&old));
+    hub.publish("--http1.1", "/events/news", "open streams go on");
+    reader.wait_for_stdout("an event after the reload", |bytes| {
+        String::from_utf8_lossy(bytes).contains("open streams go on").then_some(())
+    });
 }
 
 #[test]

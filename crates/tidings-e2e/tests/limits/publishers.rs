@@ -1,11 +1,12 @@
 //! Limits of those who publish: size, time, rate, topics and keys.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tidings_auth::{Algorithm, Claims, KeySource, mint};
-use tidings_e2e::{DEADLINE, Hub, Response, request};
+use tidings_e2e::{DEADLINE, Hub, RawStream, Response, request};
 
 use crate::support::{eventually, expect_reached, hub};
 
@@ -121,6 +122,66 @@ fn idempotency_keys_are_limited_and_none_is_forgotten() {
     let line = post(&hub, "/events", &[NDJSON], "{\"data\":\"x\",\"key\":\"4\"}\n");
     assert!(line.text().contains("error"), "{}", line.text());
     expect_reached(&hub, "idempotency_keys", 2.0, None);
+}
+
+/// Asks for so many tickets over one connection, without waiting for each answer; how many were issued.
+fn ask_for_tickets(address: SocketAddr, token: &str, count: usize) -> usize {
+    const AT_ONCE: usize = 500;
+    const BODY: &str = "{\"topics\":[\"t\"]}";
+    let ask = format!(
+        "POST /tickets HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a deadline is not zero");
+    let mut issued = 0;
+    for from in (0..count).step_by(AT_ONCE) {
+        let asked = AT_ONCE.min(count - from);
+        stream.write_all(ask.repeat(asked).as_bytes()).expect("it reads");
+        let (mut answers, mut seen) = (Vec::new(), 0);
+        while seen < asked {
+            let mut more = [0; 64 * 1024];
+            let read = stream.read(&mut more).expect("it answers");
+            assert!(read > 0, "it ended after {seen} of {asked}");
+            answers.extend_from_slice(&more[..read]);
+            // Each answer is a head and one JSON object, whose end is its only closing brace.
+            seen = answers.iter().filter(|byte| **byte == b'}').count();
+        }
+        issued += String::from_utf8_lossy(&answers).matches("HTTP/1.1 200").count();
+    }
+    issued
+}
+
+#[test]
+fn tickets_are_limited_and_none_is_forgotten() {
+    const KEY: &str = "a secret of readers that is long enough";
+    const TICKETS_MAX: usize = 100_000;
+    const CONNECTIONS: usize = 4;
+    let claims = Claims { subscribe: vec!["t".to_owned()], ..Claims::default() };
+    let token = mint(&claims, &KeySource::new(KEY.to_owned(), Algorithm::Hs256)).expect("a good key");
+    let hub = hub(&["--subscriber-jwt-key", KEY]);
+    let first = post(&hub, "/tickets", &[&format!("Authorization: Bearer {token}")], "{\"topics\":[\"t\"]}");
+    assert_eq!(first.status, 200, "{}", first.text());
+    // One that is used stays; the others would go after a minute, and this is done in some seconds.
+    let first: serde_json::Value = serde_json::from_slice(&first.body).expect("a ticket is JSON");
+    let url = first["url"].as_str().expect("it has an address").to_owned();
+    let mut reader = RawStream::get(hub.address(), &url, &[]);
+    assert_eq!(reader.status(), 200);
+
+    let issued: usize = thread::scope(|scope| {
+        let asks = [(); CONNECTIONS]
+            .map(|()| scope.spawn(|| ask_for_tickets(hub.address(), &token, TICKETS_MAX / CONNECTIONS + 500)));
+        asks.into_iter().map(|ask| ask.join().expect("it was answered")).sum()
+    });
+    assert_eq!(issued, TICKETS_MAX - 1);
+    assert!(hub.metric("tidings_limit_use{limit=\"tickets\"}") > TICKETS_MAX as f64 - 0.5);
+    let full = post(&hub, "/tickets", &[&format!("Authorization: Bearer {token}")], "{\"topics\":[\"t\"]}");
+    assert_eq!(full.status, 503, "{}", full.text());
+    assert!(full.header("retry-after").is_some(), "{}", full.head);
+    expect_reached(&hub, "tickets", 1.0, None);
+    // The first one was not forgotten: it still lets its reader in.
+    let mut again = RawStream::get(hub.address(), &url, &[]);
+    assert_eq!(again.status(), 200);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Limits of those who read: lag, time, memory, replays.
 
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tidings_e2e::{Hub, RawStream};
@@ -131,5 +133,29 @@ fn history_is_replayed_to_so_many_at_a_time_and_to_all_in_the_end() {
         expect_reached(&hub, "replays", 1.0, None);
         eventually("all turns given back", || hub.metric("tidings_replays{state=\"replaying\"}") < 0.5);
         eventually("an empty line", || hub.metric("tidings_replays{state=\"waiting\"}") < 0.5);
+    }
+}
+
+#[test]
+fn a_stream_lives_as_long_as_it_may_and_not_all_end_together() {
+    const READERS: usize = 20;
+    const LIFETIME: Duration = Duration::from_secs(2);
+    for way in WAYS {
+        let hub = hub(&["--connection-lifetime", "2s", "--delivery", way]);
+        let lives: Vec<_> = thread::scope(|scope| {
+            let reader = || {
+                let began = Instant::now();
+                let mut reader = RawStream::get(hub.address(), "/events/t", &[]);
+                reader.take_response();
+                began.elapsed()
+            };
+            let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(reader)).collect();
+            readers.into_iter().map(|reader| reader.join().expect("it was ended")).collect()
+        });
+        let (shortest, longest) = (lives.iter().min().expect("some"), lives.iter().max().expect("some"));
+        assert!(*shortest >= LIFETIME.mul_f64(0.9), "{shortest:?}: up to a tenth less");
+        assert!(*longest - *shortest >= LIFETIME / 40, "{way}: all ended between {shortest:?} and {longest:?}");
+        let closed = hub.metric("tidings_sessions_closed_total{reason=\"lifetime\"}");
+        assert!((closed - READERS as f64).abs() < 0.5, "{closed}");
     }
 }
