@@ -55,8 +55,7 @@ fn system_packages() -> Result<Done, String> {
         println!("all there");
         return Ok(Done::Passed);
     }
-    let is_root = output_of("id", &["-u"]).is_some_and(|id| id == "0");
-    if !is_root || !succeeds("apt-get", &["--version"]) {
+    if !is_root() || !succeeds("apt-get", &["--version"]) {
         return Err(format!("please install these packages (Debian's names): {}", missing.join(" ")));
     }
     run(&mut apt_get(&["update"]))?;
@@ -75,6 +74,10 @@ fn system_packages() -> Result<Done, String> {
     } else {
         Err(format!("installed, but not found on PATH or not running: {}", still_missing.join(" ")))
     }
+}
+
+fn is_root() -> bool {
+    output_of("id", &["-u"]).is_some_and(|id| id == "0")
 }
 
 fn install(packages: &[&str]) -> Result<(), String> {
@@ -131,6 +134,9 @@ fn promtool(workspace: &Workspace) -> Result<Done, String> {
         return Err("please put promtool on PATH; it comes with Prometheus".to_owned());
     }
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    if is_root() {
+        run(&mut apt_get(&["update"]))?; // nobody may have asked for the lists yet
+    }
     run(apt_get(&["download", "prometheus"]).current_dir(&folder))?;
     let unpack = format!("dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x {PROGRAM} && rm prometheus_*.deb");
     run(Command::new("sh").args(["-c", &unpack]).current_dir(&folder))?;

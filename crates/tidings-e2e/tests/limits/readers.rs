@@ -152,10 +152,10 @@ fn a_stream_lives_as_long_as_it_may_and_not_all_end_together() {
             let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(reader)).collect();
             readers.into_iter().map(|reader| reader.join().expect("it was ended")).collect()
         });
-        let (shortest, longest) = (lives.iter().min().expect("some"), lives.iter().max().expect("some"));
-        assert!(*shortest >= LIFETIME.mul_f64(0.9), "{shortest:?}: up to a tenth less");
-        assert!(*longest - *shortest >= LIFETIME / 40, "{way}: all ended between {shortest:?} and {longest:?}");
-        let closed = hub.metric("tidings_sessions_closed_total{reason=\"lifetime\"}");
-        assert!((closed - READERS as f64).abs() < 0.5, "{closed}");
+        let (shortest, longest) = (*lives.iter().min().expect("some"), *lives.iter().max().expect("some"));
+        assert!(shortest >= LIFETIME.mul_f64(0.9), "{shortest:?}: up to a tenth less");
+        assert!(longest >= shortest + LIFETIME / 40, "{way}: all ended between {shortest:?} and {longest:?}");
+        let closed = format!("tidings_sessions_closed_total{{reason=\"lifetime\"}} {READERS}\n");
+        assert!(hub.metrics().contains(&closed), "{}", hub.metrics());
     }
 }

@@ -52,8 +52,11 @@ pub(crate) fn parse(page: &str) -> Families {
     families
 }
 
+/// A name, and the labels that are picked by their values.
+type Asked = (String, Vec<(String, Vec<String>)>);
+
 /// What an expression asks for: names of ours, each with the label values that it picks.
-pub(crate) fn asked_in(expression: &str) -> Vec<(String, Vec<(String, Vec<String>)>)> {
+fn asked_in(expression: &str) -> Vec<Asked> {
     let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut asked = Vec::new();
     let mut rest = expression;

@@ -52,7 +52,7 @@ fn heads_that_are_no_heads() {
         exchange(hub.address(), heads[number % heads.len()]);
     }
     hub.publish("/events/t", "others are served");
-    assert!(hub.metric("tidings_bad_heads_total") >= (CROWD / heads.len()) as f64);
+    assert!(hub.metric("tidings_bad_heads_total") >= 30.0, "{}", hub.metrics());
     expect_short(&hub.stop().stderr, QUIET_LINES_MAX + 1); // one of the limit of heads
 }
 
@@ -107,7 +107,7 @@ fn limits_that_are_reached_by_all() {
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 429"), "{}", String::from_utf8_lossy(&answer));
     }
     drop(held);
-    let mut publish = || request(hub.address(), "POST", "/events/t", &["Content-Type: text/plain"], b"x").status;
+    let publish = || request(hub.address(), "POST", "/events/t", &["Content-Type: text/plain"], b"x").status;
     let refused = (0..CROWD).filter(|_| publish() == 429).count();
     assert!(refused > CROWD / 2, "{refused}");
     // The log is told twice a second.
