@@ -16,6 +16,7 @@ mod settings_again;
 mod signals;
 mod store;
 mod units;
+mod visible;
 
 use std::process::ExitCode;
 

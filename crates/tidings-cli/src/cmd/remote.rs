@@ -1,5 +1,7 @@
 //! What the commands that talk to a hub have in common: where it is, and who asks.
 
+use std::error::Error;
+
 use clap::Args;
 
 use crate::http_client::{HttpError, HttpUrl, Token};
@@ -37,4 +39,19 @@ pub(crate) fn with_advice(error: &HttpError) -> String {
         }
         HttpError::NoAnswer { .. } => format!("{error}; is there a hub at this address? Name another with --hub"),
     }
+}
+
+/// An error with all that caused it, on one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Some errors say their cause themselves.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -11,12 +11,13 @@ use tokio::time::{Sleep, sleep};
 
 use super::run::Runner;
 use super::save::SaveFile;
-use super::show::{Shower, visible};
-use super::source::with_causes;
+use super::show::Shower;
+use crate::cmd::remote::with_causes;
 use crate::exit::Failure;
 use crate::http_client::Problem;
 use crate::say::{self, Reader};
 use crate::signals::StopSignals;
+use crate::visible::visible;
 
 /// Follows one source.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::remote::RemoteFlags;
+use super::remote::{RemoteFlags, with_causes};
 use crate::config::{parse_count, parse_duration};
 use crate::exit::Failure;
 use crate::signals::StopSignals;
@@ -118,7 +118,7 @@ impl Tail {
         if let Some(after) = end.idle_timeout.filter(|after| !after.is_zero()) {
             source = source.idle_timeout(after);
         }
-        let events = source.build().map_err(|error| Failure::usage(source::with_causes(&error)))?;
+        let events = source.build().map_err(|error| Failure::usage(with_causes(&error)))?;
 
         let runner = output.exec.map(|command| Runner { command, keeps_going: output.keep_going });
         let form = match (&runner, output.json) {

@@ -4,7 +4,7 @@ use std::iter::Peekable;
 
 use serde::de::IgnoredAny;
 
-use super::show::push_visible;
+use crate::visible::push_visible;
 
 /// What stands before and after a key; both empty for no colours.
 #[derive(Clone, Copy, Debug, Default)]

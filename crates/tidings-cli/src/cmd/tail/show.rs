@@ -1,6 +1,5 @@
 //! What an event looks like: a pleasant line for people, an object for programs.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 
 use jiff::ZonedDateTime;
@@ -10,6 +9,7 @@ use tidings_client::{Event, Raw};
 use super::pretty::{Ink, pretty};
 use crate::exit::Failure;
 use crate::say::{Reader, Results};
+use crate::visible::push_visible;
 
 /// Prints what a stream says.
 #[derive(Debug)]
@@ -222,24 +222,6 @@ const BLUE: &str = "\x1b[34m";
 const CYAN: &str = "\x1b[36m";
 const YELLOW: &str = "\x1b[33m";
 const PLAIN: &str = "\x1b[0m";
-
-/// A publisher has no say over the reader's terminal: control characters are written out.
-pub(super) fn push_visible(line: &mut String, text: &str) {
-    for character in text.chars() {
-        if character.is_control() && character != '\t' {
-            let _ = write!(line, "{}", character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-}
-
-/// The same, by itself.
-pub(super) fn visible(text: &str) -> String {
-    let mut line = String::new();
-    push_visible(&mut line, text);
-    line
-}
 
 #[cfg(test)]
 mod tests {

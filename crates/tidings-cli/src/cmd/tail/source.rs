@@ -1,6 +1,5 @@
 //! What is followed: topics of a hub, or a URL given whole.
 
-use std::error::Error;
 use std::time::Duration;
 
 use tidings_client::{EventSource, EventSourceBuilder};
@@ -74,24 +73,10 @@ pub(super) fn parse_last_event_id(raw: &str) -> Result<String, String> {
         .ok_or_else(|| "expected the id of an event: no control characters, no outer spaces".to_owned())
 }
 
-/// An error with all that caused it, on one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // Some errors say their cause themselves.
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::remote::with_causes;
     use crate::http_client::{HttpUrl, Token};
 
     fn made(topics: &[&str], since: Option<&str>, hub: &str) -> Result<String, String> {
