@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Uri;
+use axum::http::header::ORIGIN;
 use axum::routing::get;
 use tidings_core::{HistoryLimits, Publication, Rarely};
 use tidings_http::{Access, HttpState, Picture};
@@ -46,6 +47,9 @@ impl Top {
         let state = Arc::clone(self.own.state());
         let answer = async move |mut request: Request| {
             *request.uri_mut() = Uri::from_static("/events/top");
+            // Pages of other origins, loopback ones too, are not to read what goes on here: to the hub there is no origin,
+            // and so no CORS.
+            request.headers_mut().remove(ORIGIN);
             tidings_http::answer(&state, request).await
         };
         Router::new().route("/top/events", get(answer))

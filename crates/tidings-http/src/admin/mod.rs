@@ -12,7 +12,7 @@ mod process;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{Redirect, Response};
 use axum::routing::{delete, get};
 use http::HeaderMap;
@@ -40,18 +40,19 @@ pub fn admin_router(state: Arc<HttpState>) -> Router {
         .route("/top.js", get(async |headers: HeaderMap| Asset::TopScript.answer(&headers)))
         .route("/icon.svg", get(async |headers: HeaderMap| Asset::Icon.answer(&headers)))
         .route("/top/sessions/{name}", delete(end_session))
+        .route("/top/topics", delete(end_topic))
         .route("/top/topics/{*topic}", delete(end_topic))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nowhere)
         .with_state(state)
 }
 
-async fn end_session(State(state): State<Arc<HttpState>>, Path(name): Path<String>, parts: Parts) -> Response {
-    ending::end_session(&state, &parts, &name).await
+async fn end_session(State(state): State<Arc<HttpState>>, parts: Parts) -> Response {
+    ending::end_session(&state, &parts).await
 }
 
-async fn end_topic(State(state): State<Arc<HttpState>>, Path(topic): Path<String>, parts: Parts) -> Response {
-    ending::end_topic(&state, &parts, &topic).await
+async fn end_topic(State(state): State<Arc<HttpState>>, parts: Parts) -> Response {
+    ending::end_topic(&state, &parts).await
 }
 
 /// As Mercure's hubs have it, under whatever name a hub is asked for.
@@ -64,7 +65,8 @@ async fn mercure_health(State(state): State<Arc<HttpState>>, request: Request) -
 }
 
 async fn wrong_method(request: Request) -> Response {
-    Problem::Method { method: request.method().clone(), allow: "GET, HEAD" }.answer(request.version())
+    let allow = if ending::is_its_path(request.uri().path()) { "DELETE" } else { "GET, HEAD" };
+    Problem::Method { method: request.method().clone(), allow }.answer(request.version())
 }
 
 async fn nowhere(request: Request) -> Response {

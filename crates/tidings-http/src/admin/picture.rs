@@ -20,7 +20,10 @@ use super::process::Process;
 use crate::state::HttpState;
 
 /// The hub at one time. Times are in seconds unless their name says otherwise.
+///
+/// What one of another version does not tell is nothing or 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Picture {
     /// When it was taken, in milliseconds since 1970.
     pub at_ms: u64,
@@ -50,6 +53,7 @@ pub struct Picture {
 
 /// Who is connected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Connections {
     /// Of all kinds.
     pub open: u64,
@@ -67,6 +71,7 @@ pub struct Connections {
 
 /// Counted since the hub began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Totals {
     /// Events published.
     pub events_in: u64,
@@ -84,6 +89,7 @@ pub struct Totals {
 
 /// The same for each second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Rates {
     /// Events published.
     pub events_in: f64,
@@ -101,6 +107,7 @@ pub struct Rates {
 
 /// What is kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct History {
     /// Events.
     pub events: u64,
@@ -118,6 +125,7 @@ pub struct History {
 
 /// What the system gives to the hub.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProcessPicture {
     /// Memory.
     pub resident_bytes: u64,
@@ -131,6 +139,7 @@ pub struct ProcessPicture {
 
 /// A busy topic.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TopicPicture {
     /// Its name.
     pub topic: String,
@@ -144,6 +153,7 @@ pub struct TopicPicture {
 
 /// A slow session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SessionPicture {
     /// Its name, by which it can be ended.
     pub name: String,
