@@ -55,9 +55,13 @@ impl Command {
     fn runtime(&self) -> runtime::Builder {
         match self {
             Self::Serve(_) | Self::Demo(_) => runtime::Builder::new_multi_thread(),
-            Self::Publish(_) | Self::Tail(_) | Self::Token(_) | Self::Bench(_) | Self::Config(_) | Self::Data(_) => {
-                runtime::Builder::new_current_thread()
-            }
+            Self::Publish(_)
+            | Self::Tail(_)
+            | Self::Top(_)
+            | Self::Token(_)
+            | Self::Bench(_)
+            | Self::Config(_)
+            | Self::Data(_) => runtime::Builder::new_current_thread(),
         }
     }
 
@@ -67,6 +71,7 @@ impl Command {
             Self::Demo(demo) => demo.run().await,
             Self::Publish(publish) => publish.run().await,
             Self::Tail(tail) => tail.run().await,
+            Self::Top(top) => top.run().await,
             Self::Token(token) => token.run(),
             Self::Bench(bench) => bench.run().await,
             Self::Config(config) => config.run(),

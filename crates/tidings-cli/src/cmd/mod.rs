@@ -9,6 +9,7 @@ mod remote;
 mod serve;
 mod tail;
 mod token;
+mod top;
 
 use clap::{Parser, Subcommand};
 
@@ -20,6 +21,7 @@ use publish::Publish;
 use serve::Serve;
 use tail::Tail;
 use token::Token;
+use top::Top;
 
 /// A server-sent-events hub: publish with a POST, listen with an EventSource, lose nothing between two connections
 #[derive(Debug, Parser)]
@@ -35,6 +37,7 @@ pub(crate) enum Command {
     Demo(Demo),
     Publish(Publish),
     Tail(Tail),
+    Top(Top),
     Token(Token),
     Bench(Box<Bench>),
     Config(Config),
@@ -49,6 +52,7 @@ Examples:
   tidings publish default 'Good news'       publish to it
   tidings config default                    a configuration file with every key
   tidings data inspect ./tidings-data       what is stored there
+  tidings top                               who listens, what is busy, who is slow, with --admin-listen
   tidings bench                             measure it, or any other server of event streams
   curl -N http://127.0.0.1:3000/events      follow without this program
   curl -d 'Good news' http://127.0.0.1:3000/events
