@@ -20,11 +20,13 @@
 
 mod base;
 mod http;
+mod listener;
 mod publisher;
 mod reader;
 mod recorder;
 
 pub use base::{Base, BaseError};
+pub use listener::{Cuts, Listener};
 pub use publisher::{Published, Publisher, Wish};
-pub use reader::{Cuts, Listener, Reader};
+pub use reader::Reader;
 pub use recorder::{Recorder, Tally};
