@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tidings_history::recorders::{Base, Cuts, Listener, Publisher, Reader, Recorder, Wish};
+use tidings_history::recorders::{Base, Cuts, Listener, Pace, Publisher, Reader, Recorder, Wish};
 use tidings_history::{End, Entry, Interest, Outcome, StartFrom, check, sentences};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -109,6 +109,90 @@ fn a_publisher_that_is_stopped_waits_no_longer_for_a_hub() {
     recorder.stop();
     assert_eq!(waiting.join().expect("it gives up"), None);
     assert!(recorder.history().entries().is_empty(), "nothing was sent, so nothing was asked for");
+}
+
+#[test]
+fn a_batch_is_one_request_and_each_line_has_an_outcome() {
+    let (listener, base) = listen();
+    let base = base.with_token("a.b.c");
+    let hub = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("it comes");
+        let request = read_request(&mut stream, "\"key\":\"key-p7/1\"}\n");
+        let head = "POST /events HTTP/1.1\r\n";
+        assert!(request.starts_with(head) && request.contains("\r\nAuthorization: Bearer a.b.c\r\n"), "{request}");
+        let lines = "{\"topic\":\"a\",\"data\":\"p7/0 one\\ntwo\"}\n{\"topic\":\"b\",\"data\":\"p7/1 three\",\"type\":";
+        assert!(request.contains(lines), "{request}");
+        answer(&mut stream, "200 OK", "{\"id\":\"3vq8k0aa-1\"}\n{\"error\":\"no\",\"line\":2}\n");
+        // What is published after it has the next number.
+        read_request(&mut stream, "p7/2 four");
+        answer(&mut stream, "200 OK", r#"{"id":"3vq8k0aa-2"}"#);
+    });
+    let recorder = Recorder::with_publishers_from(7);
+    let mut publisher = Publisher::new(&recorder, &base);
+    let keyed = Wish { event_type: Some("price"), has_key: true, ..Wish::new("b", "three") };
+    let batch = publisher.publish_batch(&[Wish::new("a", "one\ntwo"), keyed]).expect("it is not stopped");
+    publisher.publish(&Wish::new("b", "four")).expect("it is not stopped");
+    hub.join().expect("the server got what it expected");
+    let accepted = |id: &str| Outcome::Accepted(id.to_owned());
+    let got: Vec<_> = batch.into_iter().map(|published| published.outcome).collect();
+    assert_eq!(got, [accepted("3vq8k0aa-1"), Outcome::Refused(400)]);
+    assert_eq!(outcomes(&recorder), [&got[..], &[accepted("3vq8k0aa-2")]].concat());
+    let summary = check(&recorder.history()).unwrap_or_else(|faults| panic!("{}", sentences(&faults)));
+    assert_eq!((summary.acknowledged, summary.refused), (2, 1));
+}
+
+#[test]
+fn a_publisher_that_is_cut_asks_again_only_with_a_key() {
+    let (listener, base) = listen();
+    let hub = thread::spawn(move || {
+        for (want, is_answered) in [("POST /events", false), ("POST /events/a HT", false), ("p0/1 two", true)] {
+            let (mut stream, _) = listener.accept().expect("it comes");
+            read_request(&mut stream, want);
+            if is_answered {
+                answer(&mut stream, "200 OK", r#"{"id":"3vq8k0aa-1"}"#);
+            } else {
+                assert_eq!(stream.read(&mut [0]).expect("it ends as it should"), 0, "nothing comes after {want}");
+            }
+        }
+    });
+    let recorder = Recorder::new();
+    let mut publisher = Publisher::new(&recorder, &base);
+    publisher.publish_cut(&Wish::new("a", "one"), "POST /events".len()).expect("it is not stopped");
+    let keyed = Wish { has_key: true, ..Wish::new("a", "two") };
+    publisher.publish_cut(&keyed, "POST /events/a HT".len()).expect("it is not stopped");
+    hub.join().expect("the server got what it expected");
+    assert_eq!(outcomes(&recorder), [Outcome::Unknown, Outcome::Unknown, Outcome::Accepted("3vq8k0aa-1".to_owned())]);
+}
+
+#[test]
+fn a_slow_reader_by_http_1_0_takes_a_few_bytes_at_a_time_until_it_leaves() {
+    let (listener, base) = listen();
+    let hub = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("it comes");
+        let request = read_request(&mut stream, "\r\n\r\n");
+        assert!(request.starts_with("GET /events/a?prime=0 HTTP/1.0\r\n"), "{request}");
+        let events: Vec<_> = (1..=3).map(|number| format!("id: 3vq8k0aa-{number}\ndata: p0/{number} x\n\n")).collect();
+        let answer = format!("HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n{}", events.concat());
+        stream.write_all(answer.as_bytes()).expect("the client reads");
+        assert_eq!(stream.read(&mut [0]).expect("it ends as it should"), 0, "it leaves");
+    });
+    let recorder = Recorder::new();
+    let mut listener = Listener::new(Interest::in_topics(["a"]), StartFrom::Live);
+    listener.is_http_1_0 = true;
+    listener.pace = Some(Pace { bytes: 7, every: Duration::from_millis(1) });
+    let reader = Reader::start(&recorder, &base, listener);
+    recorder.wait_until(Instant::now() + DEADLINE, |tally| tally.seen == 3).expect("all events come");
+    assert!(!reader.is_gone());
+    reader.leave();
+    hub.join().expect("the server got what it expected");
+    drop(reader);
+    let ends: Vec<_> = recorder
+        .history()
+        .entries()
+        .iter()
+        .filter_map(|entry| if let Entry::Ended { end, .. } = entry { Some(*end) } else { None })
+        .collect();
+    assert_eq!(ends, [End::Cut]);
 }
 
 /// Answers a stream with these bytes of payload, and ends the connection.

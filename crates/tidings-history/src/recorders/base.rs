@@ -11,9 +11,10 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     /// Host and port, as they stand in the URL.
-    pub(super) authority: String,
+    authority: String,
     address: SocketAddr,
     path: String,
+    token: Option<String>,
 }
 
 /// Why a URL is no [`Base`].
@@ -37,7 +38,22 @@ impl Base {
         let address = addresses.next().ok_or_else(|| fault(None))?;
         let path = path.trim_end_matches('/');
         let path = if path.is_empty() { String::new() } else { format!("/{path}") };
-        Ok(Self { authority: authority.to_owned(), address, path })
+        Ok(Self { authority: authority.to_owned(), address, path, token: None })
+    }
+
+    /// The same hub, for somebody who has this token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The headers of every request.
+    pub(super) fn headers(&self) -> String {
+        let mut headers = format!("Host: {}\r\n", self.authority);
+        if let Some(token) = &self.token {
+            write!(headers, "Authorization: Bearer {token}\r\n").expect("a String takes any text");
+        }
+        headers
     }
 
     /// The path of a topic's channel.
@@ -83,6 +99,13 @@ pub(super) fn percent_encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_goes_with_each_request() {
+        let base = Base::parse("http://127.0.0.1:3000").expect("a URL");
+        assert_eq!(base.headers(), "Host: 127.0.0.1:3000\r\n");
+        assert_eq!(base.with_token("a.b.c").headers(), "Host: 127.0.0.1:3000\r\nAuthorization: Bearer a.b.c\r\n");
+    }
 
     #[test]
     fn a_hub_may_be_below_a_path() {

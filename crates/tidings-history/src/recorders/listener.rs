@@ -21,6 +21,19 @@ pub struct Listener {
     pub keeps_retry: bool,
     /// It cuts its own connections.
     pub cuts: Option<Cuts>,
+    /// It reads slowly.
+    pub pace: Option<Pace>,
+    /// It asks by HTTP/1.0, as old libraries do: its answer has no chunks, and a hub may write it another way.
+    pub is_http_1_0: bool,
+}
+
+/// How fast a reader reads that is slow on purpose: so many bytes at a time, and a rest after each.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Most bytes at a time.
+    pub bytes: usize,
+    /// The rest.
+    pub every: Duration,
 }
 
 /// How a reader cuts its connections: each after some bytes, anywhere in a frame.
@@ -39,7 +52,16 @@ pub struct Cuts {
 impl Listener {
     /// A reader that asks for no opening frame, comes back after 10 ms and is not cut.
     pub fn new(interest: Interest, start: StartFrom) -> Self {
-        Self { interest, start, wants_opening: false, delay: Duration::from_millis(10), keeps_retry: false, cuts: None }
+        Self {
+            interest,
+            start,
+            wants_opening: false,
+            delay: Duration::from_millis(10),
+            keeps_retry: false,
+            cuts: None,
+            pace: None,
+            is_http_1_0: false,
+        }
     }
 
     /// It asks for the opening frame.

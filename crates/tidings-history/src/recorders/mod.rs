@@ -19,6 +19,7 @@
 //! ```
 
 mod base;
+mod batch;
 mod http;
 mod listener;
 mod publisher;
@@ -26,7 +27,7 @@ mod reader;
 mod recorder;
 
 pub use base::{Base, BaseError};
-pub use listener::{Cuts, Listener};
+pub use listener::{Cuts, Listener, Pace};
 pub use publisher::{Published, Publisher, Wish};
 pub use reader::Reader;
 pub use recorder::{Recorder, Tally};

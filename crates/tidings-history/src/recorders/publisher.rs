@@ -14,11 +14,11 @@ use crate::name::PublicationName;
 /// Publishes one event after the other over a connection that it keeps, and connects again when that is lost.
 #[derive(Debug)]
 pub struct Publisher {
-    recorder: Recorder,
-    base: Base,
+    pub(super) recorder: Recorder,
+    pub(super) base: Base,
     number: u32,
     published: u64,
-    connection: Option<Connection>,
+    pub(super) connection: Option<Connection>,
 }
 
 /// What is to be published.
@@ -66,15 +66,24 @@ impl Publisher {
     /// # Panics
     /// When an answer with status 200 names no id.
     pub fn publish(&mut self, wish: &Wish<'_>) -> Option<Published> {
-        let name = PublicationName { publisher: self.number, number: self.published };
-        let asked = Asked {
-            publication: name,
-            topic: wish.topic.to_owned(),
-            id: wish.has_own_id.then(|| format!("own é {name}")),
-            event_type: wish.event_type.map(str::to_owned),
-            data: name.data(wish.filler).into(),
-            key: wish.has_key.then(|| format!("key-{name}")),
-        };
+        self.ask(wish, None)
+    }
+
+    /// Sends so many bytes of the request and hangs up, as a publisher does that dies in the middle of it; all of them
+    /// and waits for no answer, if the request has no more. With a key it then publishes as [`publish`](Self::publish).
+    ///
+    /// `None` as there.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn publish_cut(&mut self, wish: &Wish<'_>, bytes: usize) -> Option<Published> {
+        self.ask(wish, Some(bytes))
+    }
+
+    /// Asks once, or with a key until there is an answer. The first time it is `cut` after so many bytes, if at all.
+    fn ask(&mut self, wish: &Wish<'_>, mut cut: Option<usize>) -> Option<Published> {
+        let asked = self.asked(wish, 0);
+        let name = asked.publication;
         let request = self.request(&asked);
         let mut is_first = true;
         loop {
@@ -82,7 +91,13 @@ impl Publisher {
             self.published += u64::from(std::mem::take(&mut is_first));
             self.recorder.write(Entry::Asked(asked.clone()));
             // From the first byte on it may be stored, whatever goes wrong.
-            let answer = connection.send(&request).and_then(|()| connection.answer());
+            let answer = match cut.take() {
+                Some(bytes) => {
+                    let sent = connection.send(&request[..bytes.min(request.len())]);
+                    sent.and(Err(io::ErrorKind::ConnectionAborted.into()))
+                }
+                None => connection.send(&request).and_then(|()| connection.answer()),
+            };
             let outcome = outcome(&answer);
             self.recorder.write(Entry::Answered { publication: name, outcome: outcome.clone() });
             if answer.is_ok_and(|(head, _)| !head.is_last) {
@@ -94,8 +109,26 @@ impl Publisher {
         }
     }
 
+    /// A wish, as what this publisher asks for after so many others.
+    pub(super) fn asked(&self, wish: &Wish<'_>, others: u64) -> Asked {
+        let name = PublicationName { publisher: self.number, number: self.published + others };
+        Asked {
+            publication: name,
+            topic: wish.topic.to_owned(),
+            id: wish.has_own_id.then(|| format!("own é {name}")),
+            event_type: wish.event_type.map(str::to_owned),
+            data: name.data(wish.filler).into(),
+            key: wish.has_key.then(|| format!("key-{name}")),
+        }
+    }
+
+    /// So many numbers are taken.
+    pub(super) fn count(&mut self, asked: u64) {
+        self.published += asked;
+    }
+
     /// The connection that was kept, or a new one as soon as somebody accepts it.
-    fn connect(&mut self) -> Option<Connection> {
+    pub(super) fn connect(&mut self) -> Option<Connection> {
         if self.recorder.is_stopped() {
             return None;
         }
@@ -120,10 +153,10 @@ impl Publisher {
         let separator = if query.is_empty() { "" } else { "?" };
         let key = asked.key.as_ref().map(|key| format!("Idempotency-Key: {key}\r\n")).unwrap_or_default();
         let head = format!(
-            "POST {}{separator}{} HTTP/1.1\r\nHost: {}\r\n{key}Content-Length: {}\r\n\r\n",
+            "POST {}{separator}{} HTTP/1.1\r\n{}{key}Content-Length: {}\r\n\r\n",
             self.base.channel(&asked.topic),
             query.join("&"),
-            self.base.authority,
+            self.base.headers(),
             asked.data.len()
         );
         [head.as_bytes(), asked.data.as_bytes()].concat()

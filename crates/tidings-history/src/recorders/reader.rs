@@ -74,6 +74,16 @@ impl Reader {
         self.line.lock().cut();
     }
 
+    /// Has it go for good, and does not wait until it is gone: see [`is_gone`](Self::is_gone).
+    pub fn leave(&self) {
+        self.line.lock().end();
+    }
+
+    /// Nothing of it runs any more.
+    pub fn is_gone(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// How long the hub asked it last to wait before it comes back, if it did.
     pub fn retry(&self) -> Option<Duration> {
         self.line.lock().retry
@@ -94,10 +104,7 @@ impl Reader {
     }
 
     fn end(&mut self) {
-        let mut line = self.line.lock();
-        line.is_ended = true;
-        line.cut();
-        drop(line);
+        self.leave();
         if let Some(thread) = self.thread.take() {
             let result = thread.join();
             assert!(result.is_ok() || thread::panicking(), "the thread of {} panicked", self.name);
@@ -118,6 +125,11 @@ impl Line {
 }
 
 impl LineState {
+    fn end(&mut self) {
+        self.is_ended = true;
+        self.cut();
+    }
+
     fn cut(&mut self) {
         if let Some(stream) = self.stream.take() {
             self.is_cut = true;
@@ -199,8 +211,9 @@ impl Running {
         let mut head = None;
         let mut payload = Vec::new();
         self.decoder.restart();
+        let step = self.listener.pace.map_or(usize::MAX, |pace| pace.bytes);
         while bytes_left > 0 {
-            let count = match connection.fill(bytes_left) {
+            let count = match connection.fill(bytes_left.min(step)) {
                 Err(error) if idle.is_some() && is_timeout(&error) => return Ok(Way::On(End::Cut)),
                 read => read?,
             };
@@ -225,6 +238,9 @@ impl Running {
             if is_over {
                 return Ok(Way::On(End::Whole));
             }
+            if let Some(pace) = self.listener.pace {
+                self.recorder.pause(pace.every);
+            }
         }
         Ok(Way::On(End::Cut))
     }
@@ -234,8 +250,9 @@ impl Running {
             StartFrom::After(id) => format!("Last-Event-ID: {id}\r\n"),
             _ => String::new(),
         };
-        let (target, host) = (&self.target, &self.base.authority);
-        format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\n{last}\r\n")
+        let (target, headers) = (&self.target, self.base.headers());
+        let version = if self.listener.is_http_1_0 { "1.0" } else { "1.1" };
+        format!("GET {target} HTTP/{version}\r\n{headers}Accept: text/event-stream\r\n{last}\r\n")
     }
 
     fn take_events(&mut self, place: Place, payload: &[u8]) -> io::Result<()> {

@@ -59,6 +59,14 @@ impl Recorder {
         Self::default()
     }
 
+    /// One whose publishers count from this number on. Several recorders of one hub need numbers apart: ids and keys are
+    /// made of them.
+    pub fn with_publishers_from(first: u32) -> Self {
+        let recorder = Self::new();
+        recorder.pages().publishers = first;
+        recorder
+    }
+
     /// Everything so far.
     pub fn history(&self) -> History {
         self.pages().history.clone()
