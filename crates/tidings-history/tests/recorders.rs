@@ -182,9 +182,11 @@ fn a_slow_reader_by_http_1_0_takes_a_few_bytes_at_a_time_until_it_leaves() {
     listener.pace = Some(Pace { bytes: 7, every: Duration::from_millis(1) });
     let reader = Reader::start(&recorder, &base, listener);
     recorder.wait_until(Instant::now() + DEADLINE, |tally| tally.seen == 3).expect("all events come");
-    assert!(!reader.is_gone());
+    assert!(reader.wait_until_open(Instant::now() + DEADLINE) && !reader.is_gone());
     reader.leave();
     hub.join().expect("the server got what it expected");
+    recorder.wait_until(Instant::now() + DEADLINE, |tally| tally.cuts == 1).expect("it writes that down");
+    assert!(!reader.wait_until_open(Instant::now()), "it has left");
     drop(reader);
     let ends: Vec<_> = recorder
         .history()

@@ -89,6 +89,11 @@ impl Reader {
         self.line.lock().retry
     }
 
+    /// Waits until it has a stream that is open. Answers whether it has, at the deadline.
+    pub fn wait_until_open(&self, deadline: Instant) -> bool {
+        self.recorder.wait_for_open(self.name, deadline)
+    }
+
     /// Waits until it has seen all of these. Answers whether it has, at the deadline.
     pub fn wait_for(&self, names: &[PublicationName], deadline: Instant) -> bool {
         self.recorder.wait_for_seen(self.name, names, deadline)

@@ -30,6 +30,8 @@ struct Pages {
     /// What each publication looks like at a reader, so that what comes as it was sent is kept once.
     sent: HashMap<PublicationName, Arc<str>>,
     seen: HashMap<ReaderName, HashSet<PublicationName>>,
+    /// Those with a stream that is open.
+    open: HashSet<ReaderName>,
     publishers: u32,
     is_stopped: bool,
 }
@@ -104,6 +106,11 @@ impl Recorder {
             names.iter().all(|name| seen.contains(name)).then_some(())
         };
         self.wait(deadline, has_all).is_ok()
+    }
+
+    /// Waits until a reader has a stream that is open. Answers whether it has.
+    pub(super) fn wait_for_open(&self, reader: ReaderName, deadline: Instant) -> bool {
+        self.wait(deadline, |pages| pages.open.contains(&reader).then_some(())).is_ok()
     }
 
     /// Does nothing for a while, or until it is stopped. Answers whether it goes on.
@@ -189,9 +196,15 @@ impl Pages {
             Entry::Answered { outcome: Outcome::Accepted(_), .. } => self.tally.acknowledged += 1,
             Entry::Answered { outcome: Outcome::Refused(_), .. } => self.tally.refused += 1,
             Entry::Answered { outcome: Outcome::Unknown, .. } => self.tally.unknown += 1,
-            Entry::Opened { status: 200, .. } => self.tally.streams += 1,
-            Entry::Ended { end: End::Cut, .. } => self.tally.cuts += 1,
-            Entry::Ended { end: End::Whole, .. } => self.tally.ended += 1,
+            Entry::Opened { place, status: 200 } => {
+                self.tally.streams += 1;
+                self.open.insert(place.reader);
+            }
+            Entry::Ended { place, end } => {
+                self.open.remove(&place.reader);
+                self.tally.cuts += u64::from(*end == End::Cut);
+                self.tally.ended += u64::from(*end == End::Whole);
+            }
             _ => {}
         }
     }
