@@ -93,6 +93,14 @@ impl Follower {
         Self::start("curl", &mut command, OutputForm::Response)
     }
 
+    /// The same by HTTP/2, from the first byte on.
+    #[track_caller]
+    pub fn curl_by_http2(url: &str) -> Self {
+        let mut command = curl_command();
+        command.args(["--http2-prior-knowledge", "--no-buffer", "--include", url]);
+        Self::start("curl by HTTP/2", &mut command, OutputForm::Response)
+    }
+
     fn start(name: &'static str, command: &mut Command, output: OutputForm) -> Self {
         Self { name, program: Program::start(command), output }
     }

@@ -1,5 +1,6 @@
 //! The program under test, and the hub that `serve` and `demo` run.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -110,10 +111,16 @@ impl Hub {
     /// Waits for a line of its log in which all of these words stand, and gives that line.
     #[track_caller]
     pub fn wait_for_log(&self, words: &[&str]) -> String {
+        self.wait_for_nth_log(words, 0)
+    }
+
+    /// Waits for one more line of its log in which all of these words stand, after so many others, and gives that line.
+    #[track_caller]
+    pub fn wait_for_nth_log(&self, words: &[&str], others: usize) -> String {
         let program = self.program.as_ref().expect("a hub that does not run logs nothing");
-        program.wait_for_stderr(&format!("a line of the log with {words:?}"), |stderr| {
+        program.wait_for_stderr(&format!("a line of the log with {words:?} after {others} others"), |stderr| {
             let text = String::from_utf8_lossy(stderr);
-            let line = text.lines().find(|line| words.iter().all(|word| line.contains(word)))?;
+            let line = text.lines().filter(|line| words.iter().all(|word| line.contains(word))).nth(others)?;
             Some(line.to_owned())
         })
     }
@@ -138,16 +145,21 @@ impl Hub {
     /// The value of one series of the admin listener's metrics, labels as printed; 0 if it is not there.
     #[track_caller]
     pub fn metric(&self, series: &str) -> f64 {
-        metric_of(&self.metrics(), series)
+        self.metrics().value(series)
     }
 
-    /// All of the admin listener's metrics, as text.
+    /// All metrics of the admin listener.
     #[track_caller]
-    pub fn metrics(&self) -> String {
-        let admin = self.admin.expect("this hub was started with --admin-listen");
-        let response = request(admin, "GET", "/metrics", &[], b"");
+    pub fn metrics(&self) -> Metrics {
+        let response = request(self.admin_address(), "GET", "/metrics", &[], b"");
         assert_eq!(response.status, 200, "{}", response.text());
-        response.text()
+        Metrics(response.text())
+    }
+
+    /// Where it is looked after.
+    #[track_caller]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("this hub was started with --admin-listen")
     }
 }
 
@@ -193,11 +205,31 @@ fn wait_for_address(program: &Program, prefix: &str) -> SocketAddr {
     program.wait_for_line(&format!("the line `{prefix}ADDR`"), |line| line.strip_prefix(prefix)?.trim().parse().ok())
 }
 
-fn metric_of(text: &str, series: &str) -> f64 {
-    text.lines()
-        .filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
-        .find_map(|value| value.split(' ').next()?.parse().ok())
-        .unwrap_or(0.0)
+/// A page of metrics.
+#[derive(Clone, Debug)]
+pub struct Metrics(String);
+
+impl Metrics {
+    /// The whole page.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The value of one series, labels as printed; 0 if it is not there.
+    pub fn value(&self, series: &str) -> f64 {
+        let mut values = self.0.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        values.find_map(|value| value.split(' ').next()?.parse().ok()).unwrap_or(0.0)
+    }
+
+    /// The values of a family that is told apart by one label, by that label; those of 0 left out.
+    pub fn family(&self, name: &str) -> BTreeMap<String, u64> {
+        let sample = |line: &str| {
+            let (label, value) = line.strip_prefix(name)?.strip_prefix('{')?.split_once("\"} ")?;
+            let value: u64 = value.split(' ').next()?.parse().ok()?;
+            (value > 0).then(|| Some((label.split_once("=\"")?.1.to_owned(), value)))?
+        };
+        self.0.lines().filter_map(sample).collect()
+    }
 }
 
 #[cfg(test)]
@@ -207,13 +239,16 @@ mod tests {
     #[test]
     fn a_metric_is_found_by_its_whole_name_and_labels() {
         let text = "# TYPE a counter\na_total{way=\"direct\"} 3\na_total{way=\"body\"} 4 17\nab 5\n";
+        let metrics = Metrics(text.to_owned());
         let check = |series: &str, want: f64| {
-            let got = metric_of(text, series);
+            let got = metrics.value(series);
             assert!((got - want).abs() < 1e-9, "{series}: {got}, expected {want}");
         };
         check("a_total{way=\"direct\"}", 3.0);
         check("a_total{way=\"body\"}", 4.0);
         check("ab", 5.0);
         check("a", 0.0);
+        let by_way = [("body".to_owned(), 4), ("direct".to_owned(), 3)];
+        assert_eq!(metrics.family("a_total"), by_way.into());
     }
 }

@@ -31,7 +31,7 @@ pub use data::{find_in_logs, logs, newest_log};
 pub use freezing_disk::FreezingDisk;
 pub use full_disk::SmallDisk;
 pub use http::{Response, request};
-pub use hub::{Hub, tidings};
+pub use hub::{Hub, Metrics, tidings};
 pub use mercure_publishers::{publish_by_mercure_publisher, publish_by_symfony};
 pub use place::{artifact, of_the_project, promtool, shipped};
 pub use program::{Finished, Program};

@@ -175,7 +175,7 @@ fn tickets_are_limited_and_none_is_forgotten() {
     });
     assert_eq!(issued, TICKETS_MAX - 1);
     let kept = format!("tidings_limit_use{{limit=\"tickets\"}} {TICKETS_MAX}\n");
-    assert!(hub.metrics().contains(&kept), "{}", hub.metrics());
+    assert!(hub.metrics().text().contains(&kept), "{}", hub.metrics().text());
     let full = post(&hub, "/tickets", &[&format!("Authorization: Bearer {token}")], "{\"topics\":[\"t\"]}");
     assert_eq!(full.status, 503, "{}", full.text());
     assert!(full.header("retry-after").is_some(), "{}", full.head);

@@ -156,6 +156,6 @@ fn a_stream_lives_as_long_as_it_may_and_not_all_end_together() {
         assert!(shortest >= LIFETIME.mul_f64(0.9), "{shortest:?}: up to a tenth less");
         assert!(longest >= shortest + LIFETIME / 40, "{way}: all ended between {shortest:?} and {longest:?}");
         let closed = format!("tidings_sessions_closed_total{{reason=\"lifetime\"}} {READERS}\n");
-        assert!(hub.metrics().contains(&closed), "{}", hub.metrics());
+        assert!(hub.metrics().text().contains(&closed), "{}", hub.metrics().text());
     }
 }

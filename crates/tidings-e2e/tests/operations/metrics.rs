@@ -33,7 +33,7 @@ pub(crate) fn pages() -> [String; 2] {
     reader.wait_for_text("retry:");
     on_disk.publish("/events/t", "something");
     reader.wait_for_text("something");
-    [in_memory.metrics(), on_disk.metrics()]
+    [in_memory.metrics(), on_disk.metrics()].map(|page| page.text().to_owned())
 }
 
 /// All families of both hubs.
@@ -91,5 +91,5 @@ fn a_reader_that_is_behind_is_seen_in_the_sampled_lag() {
     }
     // Whoever has all there is counts as not behind at all.
     let within = hub.metric("tidings_session_lag_seconds_bucket{le=\"0.1\"}");
-    assert!(within >= 3.0, "{}", hub.metrics());
+    assert!(within >= 3.0, "{}", hub.metrics().text());
 }

@@ -52,7 +52,7 @@ fn heads_that_are_no_heads() {
         exchange(hub.address(), heads[number % heads.len()]);
     }
     hub.publish("/events/t", "others are served");
-    assert!(hub.metric("tidings_bad_heads_total") >= 30.0, "{}", hub.metrics());
+    assert!(hub.metric("tidings_bad_heads_total") >= 30.0, "{}", hub.metrics().text());
     expect_short(&hub.stop().stderr, QUIET_LINES_MAX + 1); // one of the limit of heads
 }
 
