@@ -41,9 +41,10 @@ impl LagMeter {
 }
 
 impl Shard {
-    /// The shard has carried so many bytes, up to where it stands.
-    pub(super) fn measure_lag(&mut self, bytes: u64) {
+    /// The shard has carried its records, up to where it stands. Without a limit nothing is measured.
+    pub(super) fn measure_lag(&mut self) {
         if let Some(max) = self.limits.lag_bytes_max {
+            let bytes = self.records.iter().map(|record| record.chunk.wire().len() as u64).sum();
             self.lag.carry(self.position, bytes, max as u64);
         }
     }

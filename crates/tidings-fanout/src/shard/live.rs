@@ -51,7 +51,7 @@ impl Shard {
         }
         self.position = through;
         self.inbox.set_carried(through);
-        self.measure_lag(self.records.iter().map(|record| record.chunk.wire().len() as u64).sum());
+        self.measure_lag();
         let first_at = self.records.first().map(|record| record.committed_at);
         let mut dirty_groups = std::mem::take(&mut self.dirty_groups);
         let is_for_somebody = !dirty_groups.is_empty();

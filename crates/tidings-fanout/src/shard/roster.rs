@@ -161,9 +161,15 @@ impl Roster {
         self.iter().map(|(key, _)| key).collect()
     }
 
-    /// A session at this index or soon after it, and its index; nothing where there is none for a while, or no more.
-    pub(super) fn entry_from(&self, index: usize) -> Option<(usize, &Entry)> {
-        (index..index.saturating_add(VACANT_SKIPPED_MAX)).find_map(|index| Some((index, self.entries.get(index)?)))
+    /// A session at this index or soon after it, if there is one, and the index to go on from: each has its turn.
+    pub(super) fn entry_from(&self, index: usize) -> (Option<&Entry>, usize) {
+        let end = self.entries.capacity().min(index.saturating_add(VACANT_SKIPPED_MAX));
+        let found = (index..end).find_map(|index| Some((index, self.entries.get(index)?)));
+        match found {
+            Some((index, entry)) => (Some(entry), index + 1),
+            None if end < self.entries.capacity() => (None, end),
+            None => (None, 0),
+        }
     }
 
     /// How many sessions there are.

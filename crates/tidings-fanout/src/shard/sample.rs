@@ -24,11 +24,9 @@ impl Shard {
             return;
         }
         self.sampler.due = self.now.after(SAMPLE_INTERVAL);
-        let Some((index, entry)) = self.roster.entry_from(self.sampler.next) else {
-            self.sampler.next = 0;
-            return;
-        };
-        self.sampler.next = index + 1;
+        let (entry, next) = self.roster.entry_from(self.sampler.next);
+        self.sampler.next = next;
+        let Some(entry) = entry else { return };
         let place = entry.behind_from(self.position);
         let lag = if place < self.position { self.age_of_what_follows(place) } else { Duration::ZERO };
         self.counters.session_lag.observe(lag);
