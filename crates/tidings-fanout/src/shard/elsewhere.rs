@@ -20,7 +20,7 @@ const FETCHED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// And no more than so many: an engine reads with a few threads, and the rest would only wait there in place of here.
 const FETCHES_MAX: usize = 32;
 /// The log tells of pages that could not be read once in so long: a disk that fails does so for every reader.
-const FAILURES_LOGGED_EVERY: Duration = Duration::from_secs(10);
+const FAILURES_LOGGED_EVERY: Duration = tidings_core::rarely::QUIET_TIME;
 
 /// How many pages a shard fetches at a time.
 pub(super) fn fetches_max(limits: &Limits) -> usize {
