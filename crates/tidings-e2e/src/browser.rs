@@ -147,6 +147,25 @@ impl Browser {
         self.ask("POST", &format!("{element}/click"), &json!({}));
     }
 
+    /// Shows pages as a window would that is so large, however large it is.
+    #[track_caller]
+    pub fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Shows pages as to somebody who prefers `scheme`: `light` or `dark`.
+    #[track_caller]
+    pub fn prefer(&self, scheme: &str) {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", &features);
+    }
+
+    #[track_caller]
+    fn devtools(&self, command: &str, parameters: &Value) {
+        self.ask("POST", "/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
+    }
+
     /// Keeps a picture of the window as an artifact.
     #[track_caller]
     pub fn screenshot(&self, name: &str) -> PathBuf {

@@ -43,10 +43,17 @@ impl Hub {
     }
 
     /// Starts `tidings ARGUMENTS` on a port that is still there when it starts again, however many connections are
-    /// tried meanwhile: the system gives none of these to clients.
+    /// tried meanwhile: the system gives none of these to clients. So is the port of `--admin-listen 127.0.0.1:0`.
     #[track_caller]
     pub fn start_to_return(arguments: &[&str]) -> Self {
-        Self::start_on(arguments, &format!("127.0.0.1:{}", port::of_no_client()))
+        let [listen, admin] = [(); 2].map(|()| format!("127.0.0.1:{}", port::of_no_client()));
+        let mut arguments = arguments.to_vec();
+        if let Some(at) = arguments.iter().position(|&word| word == "--admin-listen")
+            && let Some(address) = arguments.get_mut(at + 1).filter(|address| **address == "127.0.0.1:0")
+        {
+            *address = &admin;
+        }
+        Self::start_on(&arguments, &listen)
     }
 
     #[track_caller]

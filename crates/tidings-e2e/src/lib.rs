@@ -20,6 +20,7 @@ mod port;
 mod program;
 mod proxy;
 mod raw;
+mod terminal;
 mod wait;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use place::{artifact, of_the_project, promtool, shipped};
 pub use program::{Finished, Program};
 pub use proxy::Proxy;
 pub use raw::RawStream;
+pub use terminal::Terminal;
 pub use wait::eventually;
 
 /// How long any one wait may take. A good run uses a hundredth of it; a bad one ends here.

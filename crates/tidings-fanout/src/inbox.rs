@@ -21,7 +21,7 @@ use crate::way::Way;
 const COMMITS_UNSEEN_MAX: u64 = 1024;
 
 /// A session's name in its shard: its place and, since places are used again, which use of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionKey {
     pub(crate) index: u32,
     pub(crate) generation: u32,

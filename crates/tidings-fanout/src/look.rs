@@ -82,7 +82,7 @@ impl SessionState {
 }
 
 /// The name of a session: its shard, its place there, and which use of the place it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionName {
     shard: u32,
     key: SessionKey,
@@ -134,7 +134,8 @@ impl FanoutHandle {
                 *readers += more;
             }
         }
-        look.sessions.sort_by_key(|session| std::cmp::Reverse(session.slowness()));
+        // Among equals by name: rows that change places for nothing cannot be read.
+        look.sessions.sort_by_key(|session| (std::cmp::Reverse(session.slowness()), session.name));
         look.sessions.truncate(request.sessions_max);
         look
     }

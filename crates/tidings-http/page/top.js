@@ -73,67 +73,120 @@ function fillTable(table, rows, columns) {
     row.append(...cells);
     return row;
   }));
-  if (rows.length === 0) body.insertRow().append(element("td", "none", { colspan: columns, class: "none" }));
+  if (rows.length === 0) body.insertRow().append(element("td", "none", { colspan: columns, class: "none wide" }));
 }
+
+// A number with its name, which a narrow page shows beside it.
+const cell = (label, text) => element("td", text, { class: "n", "data-label": label });
 
 function ender(label, path) {
   const cell = document.createElement("td");
   const button = element("button", "End", { type: "button", "aria-label": label });
-  button.addEventListener("click", () => end(path, button));
+  button.addEventListener("click", () => ask(label, path, button));
   cell.append(button);
   return cell;
 }
 
 function show(picture) {
+  heardAt = Date.now();
   const isReady = picture.state === "ready";
-  setState(isReady ? "open" : "stop", `${picture.state} · ${new Date(picture.at_ms).toLocaleTimeString()} · version ${picture.version}`);
+  setState(isReady ? "open" : "stop", `${picture.state} · ${clock(picture.at_ms)} · version ${picture.version}`);
   fillList($("glance"), glance(picture));
   fillTable($("topics"), picture.topics.map(({ topic, events, bytes: each, readers }) => [
-    element("td", topic),
-    element("td", number(events), { class: "n" }),
-    element("td", bytes(each), { class: "n" }),
-    element("td", number(readers), { class: "n" }),
-    ender(`End all sessions of ${topic}`, `top/topics/${topic.split("/").map(encodeURIComponent).join("/")}`),
+    element("td", topic, { class: "wide" }),
+    cell("Events/s", number(events)),
+    cell("Bytes/s", bytes(each)),
+    cell("Readers", number(readers)),
+    // Not in the path: a browser takes a/../b there for b.
+    ender(`End all sessions that listen to ${topic}`, `top/topics?topic=${encodeURIComponent(topic)}`),
   ]), 5);
   fillTable($("sessions"), picture.sessions.map((session) => [
-    element("td", session.address ?? "within"),
-    element("td", session.state, { "data-state": session.state }),
-    element("td", session.selectors.join(", ") + (session.selectors_more > 0 ? ` and ${session.selectors_more} more` : "")),
-    element("td", number(session.behind_events), { class: "n" }),
-    element("td", bytes(session.held_bytes), { class: "n" }),
-    element("td", session.stalled > 0 ? time(session.stalled) : "–", { class: "n" }),
-    ender(`End session ${session.name}`, `top/sessions/${session.name}`),
+    element("td", listensTo(session), { class: "wide" }),
+    element("td", session.address ?? "within", { "data-label": "From" }),
+    element("td", session.state, { "data-state": session.state, "data-label": "State" }),
+    cell("Behind", number(session.behind_events)),
+    cell("Held", bytes(session.held_bytes)),
+    cell("Stalled", session.stalled > 0 ? time(session.stalled) : "–"),
+    ender(`End session ${session.name}, which listens to ${listensTo(session)}`, `top/sessions/${session.name}`),
   ]), 7);
   fillList($("limits"), Object.entries(picture.limits_reached).map(([name, count]) => [name, number(count)]));
   fillList($("closed"), Object.entries(picture.closed).map(([name, count]) => [name, number(count)]));
 }
+
+function listensTo({ selectors, selectors_more: more }) {
+  return selectors.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+const clock = (at) => new Date(at).toLocaleTimeString();
 
 function setState(state, text) {
   $("state").dataset.state = state;
   $("state").textContent = text;
 }
 
-// ## Ending
+// ## Ending: asked first, by the name of what is ended, for rows change places each second
 
-async function end(path, button) {
+let ending = null; // where to send the DELETE
+
+function ask(label, path, button) {
   button.blur();
+  ending = path;
+  $("question-title").textContent = `${label}?`;
+  $("refusal").textContent = "";
+  $("answer").textContent = "";
+  $("question").showModal();
+  if ($("token").value === "") $("token").focus();
+  else $("end").focus();
+}
+
+async function end() {
   const token = $("token").value;
   if (token === "") {
-    $("answer").textContent = "Give the token first.";
+    $("refusal").textContent = "Give the token first.";
     $("token").focus();
     return;
   }
+  $("refusal").textContent = "";
   try {
-    const answer = await fetch(path, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
+    const answer = await fetch(ending, { method: "DELETE", headers: { Authorization: `Bearer ${token}` } });
     const body = await answer.json();
-    $("answer").textContent = answer.ok ? `${body.ended} ended` : `${body.title}: ${body.detail}`;
-  } catch {
-    $("answer").textContent = "The hub does not answer.";
+    if (answer.ok) {
+      $("question").close();
+      $("answer").textContent = body.ended === 1 ? "1 session ended" : `${number(body.ended)} sessions ended`;
+    } else {
+      $("refusal").textContent = `${body.title}: ${body.detail}.`;
+    }
+  } catch (error) {
+    // A token that no header carries is a TypeError as well as a hub that is gone.
+    $("refusal").textContent = /^[\x21-\x7e]+$/.test(token) ? "The hub does not answer." : "No token has such characters.";
   }
 }
 
-$("operator").addEventListener("submit", (event) => event.preventDefault());
+$("operator").addEventListener("submit", (event) => {
+  event.preventDefault();
+  end();
+});
+$("keep").addEventListener("click", () => $("question").close());
 
-const pictures = new EventSource("top/events");
-pictures.addEventListener("message", (event) => show(JSON.parse(event.data)));
-pictures.addEventListener("error", () => setState("wait", "The hub does not answer; trying again"));
+// ## Pictures, for as long as the page is open
+
+let heardAt = Date.now();
+
+function follow() {
+  const pictures = new EventSource("top/events");
+  pictures.addEventListener("message", (event) => show(JSON.parse(event.data)));
+  pictures.addEventListener("error", () => {
+    missed();
+    // A browser gives up for good when a proxy answers in the place of a hub that begins anew.
+    if (pictures.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
+  });
+}
+
+function missed() {
+  setState("wait", `The hub does not answer since ${clock(heardAt)}; trying again`);
+}
+
+setInterval(() => {
+  if (Date.now() - heardAt > 5000) missed();
+}, 1000);
+follow();

@@ -46,7 +46,10 @@ impl Ender {
             return "ending needs the operators' token: start again with --token, or TIDINGS_ADMIN_TOKEN".to_owned();
         }
         match timeout(PATIENCE, self.ask(&target)).await {
-            Ok(Ok(count)) => format!("{} ended: {target}", units::some(count, "session")),
+            Ok(Ok(count)) => match target {
+                Target::Session { .. } => format!("ended: {target}"),
+                Target::Topic { .. } => format!("{} ended: {target}", units::some(count, "session")),
+            },
             Ok(Err(why)) => format!("not ended: {why}"),
             Err(_) => format!("no answer within {} s, so it may have ended or not: {target}", PATIENCE.as_secs()),
         }

@@ -7,26 +7,44 @@ use super::numbers::{bytes_rate, rate, time};
 use super::view::List;
 use crate::units::{bytes, count};
 
+/// How wide the columns of texts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Widths {
+    /// Whole, for by it a session is ended.
+    name: usize,
+    from: usize,
+}
+
+impl Widths {
+    /// As wide as the texts of `picture`; an address no wider than `from_max`, for an IPv6 one is long.
+    pub(super) fn of(picture: &Picture, from_max: usize) -> Self {
+        let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
+        Self {
+            name: longest(&mut picture.sessions.iter().map(|row| row.name.len())).max("NAME".len()),
+            from: longest(&mut picture.sessions.iter().map(|row| from(row).len())).max("FROM".len()).min(from_max),
+        }
+    }
+}
+
 /// The head of a list.
-pub(super) fn head(list: List) -> Line {
+pub(super) fn head(list: List, widths: Widths) -> Line {
     let line = Line::new();
     match list {
         List::Topics => columns(line, Style::Plain, &["EVENTS/S", "BYTES/S", "READERS"])
             .add(Style::Plain, "  BUSIEST TOPICS, OF THE LAST 10 S"),
-        List::Sessions => columns(line, Style::Plain, &["BEHIND", "HELD", "STALLED"])
-            .add(Style::Plain, "  ")
-            .left(Style::Plain, "STATE", STATE)
-            .left(Style::Plain, "NAME", NAME)
-            .left(Style::Plain, "FROM", FROM)
-            .add(Style::Plain, "SLOWEST SESSIONS, BY WHAT THEY LISTEN TO"),
+        List::Sessions => {
+            let names = [(Style::Plain, "STATE"), (Style::Plain, "NAME"), (Style::Plain, "FROM")];
+            texts(columns(line, Style::Plain, &["BEHIND", "HELD", "STALLED"]), names, widths)
+                .add(Style::Plain, "SLOWEST SESSIONS, BY WHAT THEY LISTEN TO")
+        }
     }
 }
 
 /// The rows of a list, or nothing.
-pub(super) fn rows(list: List, picture: &Picture) -> Vec<Line> {
+pub(super) fn rows(list: List, picture: &Picture, widths: Widths) -> Vec<Line> {
     match list {
         List::Topics => picture.topics.iter().map(topic).collect(),
-        List::Sessions => picture.sessions.iter().map(session).collect(),
+        List::Sessions => picture.sessions.iter().map(|row| session(row, widths)).collect(),
     }
 }
 
@@ -40,14 +58,23 @@ pub(super) fn nothing(list: List) -> &'static str {
 
 /// Columns of the numbers; each has a space before it.
 const NUMBERS: [usize; 3] = [9, 11, 8];
-const STATE: usize = 8;
-const NAME: usize = 10;
-/// A long IPv6 address is cut where it stands among others; the name alone is what a session is ended by.
-const FROM: usize = 16;
+const STATE: usize = "blocked".len();
 
 fn columns(line: Line, style: Style, texts: &[&str; 3]) -> Line {
     let texts = texts.iter().zip(NUMBERS);
     texts.fold(line, |line, (text, column)| line.add(style, " ").right(style, text, column))
+}
+
+/// State, name and address, each with two spaces before it, and two more before what follows.
+fn texts(line: Line, texts: [(Style, &str); 3], widths: Widths) -> Line {
+    let texts = texts.into_iter().zip([STATE, widths.name, widths.from]);
+    texts
+        .fold(line, |line, ((style, text), column)| line.add(Style::Plain, "  ").left(style, text, column))
+        .add(Style::Plain, "  ")
+}
+
+fn from(row: &SessionPicture) -> &str {
+    row.address.as_deref().unwrap_or("within")
 }
 
 fn topic(row: &TopicPicture) -> Line {
@@ -55,7 +82,7 @@ fn topic(row: &TopicPicture) -> Line {
     columns(Line::new(), Style::Plain, &numbers).add(Style::Plain, "  ").add(Style::Plain, &row.topic)
 }
 
-fn session(row: &SessionPicture) -> Line {
+fn session(row: &SessionPicture, widths: Widths) -> Line {
     let stalled = if row.stalled > 0.0 { time(row.stalled) } else { "–".to_owned() };
     let numbers = [&*count(row.behind_events), &*bytes(row.held_bytes), &*stalled];
     let style = match &*row.state {
@@ -64,14 +91,10 @@ fn session(row: &SessionPicture) -> Line {
         "live" => Style::Good,
         _ => Style::Plain,
     };
-    let mut topics = row.selectors.join(", ");
+    let mut listens_to = row.selectors.join(", ");
     if row.selectors_more > 0 {
-        topics = format!("{topics} and {} more", count(row.selectors_more));
+        listens_to = format!("{listens_to} and {} more", count(row.selectors_more));
     }
-    columns(Line::new(), Style::Plain, &numbers)
-        .add(Style::Plain, "  ")
-        .left(style, &row.state, STATE)
-        .left(Style::Plain, &row.name, NAME)
-        .left(Style::Plain, row.address.as_deref().unwrap_or("within"), FROM)
-        .add(Style::Plain, topics)
+    let named = [(style, &*row.state), (Style::Plain, &*row.name), (Style::Plain, from(row))];
+    texts(columns(Line::new(), Style::Plain, &numbers), named, widths).add(Style::Plain, listens_to)
 }

@@ -6,7 +6,7 @@ use tidings::picture::Picture;
 
 use super::glance::glance;
 use super::line::{Line, Style};
-use super::lists::{head, nothing, rows};
+use super::lists::{Widths, head, nothing, rows};
 use super::view::{Hearing, List, Over, View};
 
 /// How large a screen is.
@@ -36,10 +36,11 @@ pub(super) fn screen(view: &View, size: Size) -> Vec<Line> {
 pub(super) fn text(from: &str, picture: &Picture, cpu: Option<f64>, zone: &TimeZone) -> String {
     let mut lines = vec![name(from).add(Style::Plain, format!("{}   {}", state(picture), clock(picture, zone)))];
     lines.extend(glance(picture, cpu));
+    let widths = Widths::of(picture, usize::MAX);
     for list in [List::Topics, List::Sessions] {
         lines.push(Line::new());
-        lines.push(head(list));
-        let rows = rows(list, picture);
+        lines.push(head(list, widths));
+        let rows = rows(list, picture, widths);
         let none = rows.is_empty().then(|| Line::new().add(Style::Plain, format!(" {}", nothing(list))));
         lines.extend(rows.into_iter().chain(none));
     }
@@ -100,20 +101,24 @@ const FRAME_ROWS: usize = 5;
 /// Each list has so many before all of the glance is shown.
 const LIST_ROWS_MIN: usize = 3;
 
+/// Columns of an address: a whole IPv4 one.
+const FROM_MAX: usize = 15;
+
 fn body(view: &View, picture: &Picture, size: Size, used: usize) -> Vec<Line> {
     let room = size.rows.saturating_sub(used + FRAME_ROWS);
     let mut lines = glance(picture, view.cpu);
     lines.truncate(room.saturating_sub(2 * LIST_ROWS_MIN).max(3));
     let room = room.saturating_sub(lines.len());
-    let topics = rows(List::Topics, picture);
-    let sessions = rows(List::Sessions, picture);
+    let widths = Widths::of(picture, FROM_MAX);
+    let topics = rows(List::Topics, picture, widths);
+    let sessions = rows(List::Sessions, picture, widths);
     // Half for each, and what one does not need is the other's.
     let half = room / 2;
     let topic_room = topics.len().max(1).min(half.max(room.saturating_sub(sessions.len().max(1))));
     let session_room = sessions.len().max(1).min(room - topic_room.min(room));
     for (list, rows, room) in [(List::Topics, topics, topic_room), (List::Sessions, sessions, session_room)] {
         lines.push(Line::new());
-        lines.push(head(list).bar(if view.list == list { Style::Reverse } else { Style::Bold }, size.columns));
+        lines.push(head(list, widths).bar(if view.list == list { Style::Reverse } else { Style::Bold }, size.columns));
         if rows.is_empty() {
             lines.push(Line::new().add(Style::Dim, format!(" {}", nothing(list))));
         }
@@ -157,8 +162,8 @@ const HELP: &str = "
   BEHIND           events of the hub, of whatever topic, that a session has not
   HELD             bytes of half-written frames that are kept for it
   STALLED          for how long it has taken nothing though there was something
-  live             it has all there is         behind    it is given what it missed
-  reading          its history is being read   blocked   it takes no byte now";
+  live             it has all there is      reading   its history is read
+  behind           it is given the rest     blocked   it takes no byte now";
 
 #[cfg(test)]
 mod tests {
@@ -245,9 +250,9 @@ ended        client 100   operator 1
        118   118.0 KiB    1,200  prices/eur
        0.3       307 B    1,200  chat/42
 
-    BEHIND        HELD  STALLED  STATE   NAME      FROM            SLOWEST SESS…
-     5,120    64.0 KiB     75 s  blocked 0-12-3    127.0.0.1       prices/* and…
-     5,120    64.0 KiB        –  live    1-7-1     127.0.0.1       prices/* and…
+    BEHIND        HELD  STALLED  STATE    NAME    FROM       SLOWEST SESSIONS, …
+     5,120    64.0 KiB     75 s  blocked  0-12-3  127.0.0.1  prices/* and 2 more
+     5,120    64.0 KiB        –  live     1-7-1   127.0.0.1  prices/* and 2 more
 
 
 
