@@ -105,10 +105,10 @@ impl Terminal {
         self.tmux(&["display-message", "-p", &format!("#{{{variable}}}")]).trim().to_owned()
     }
 
-    /// The screen with its colours, as the escapes that make them.
+    /// The screen with its colours, as the escapes that make them, and with the spaces at the end of its lines.
     #[track_caller]
     pub fn painted(&self) -> String {
-        self.tmux(&["capture-pane", "-e", "-p"])
+        self.tmux(&["capture-pane", "-e", "-p", "-N"])
     }
 
     /// Keeps the screen as the artifacts `NAME.txt` and, painted by a browser, `NAME.png`.

@@ -60,6 +60,14 @@ function element(name, text, attributes = {}) {
   return made;
 }
 
+function fillGlance(list, pairs) {
+  list.replaceChildren(...pairs.map(([name, value]) => {
+    const pair = document.createElement("div");
+    pair.append(element("dt", name), element("dd", value));
+    return pair;
+  }));
+}
+
 function fillList(list, pairs) {
   list.replaceChildren(...pairs.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
   if (pairs.length === 0) list.append(element("dt", "none"));
@@ -91,7 +99,7 @@ function show(picture) {
   heardAt = Date.now();
   const isReady = picture.state === "ready";
   setState(isReady ? "open" : "stop", `${picture.state} · ${clock(picture.at_ms)} · version ${picture.version}`);
-  fillList($("glance"), glance(picture));
+  fillGlance($("glance"), glance(picture));
   fillTable($("topics"), picture.topics.map(({ topic, events, bytes: each, readers }) => [
     element("td", topic, { class: "wide" }),
     cell("Events/s", number(events)),

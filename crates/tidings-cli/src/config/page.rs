@@ -1,4 +1,5 @@
-//! docs/configuration.md: its tables are made from the settings, and a test compares them.
+//! docs/configuration.md: its tables are made from the settings, and a test compares them. docs/command-line.md is written
+//! by hand, and a test looks whether it leaves a setting out.
 //!
 //! `UPDATE_DOCS=1 cargo test -p tidings-cli configuration_page` writes them anew.
 
@@ -68,4 +69,20 @@ fn the_configuration_page_tells_of_the_settings_that_there_are() {
     }
     let advice = "write it anew: UPDATE_DOCS=1 cargo test -p tidings-cli configuration_page";
     assert!(old == new, "docs/configuration.md is out of date; {advice}");
+}
+
+#[test]
+fn the_command_line_page_leaves_no_flag_of_serve_out() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/command-line.md");
+    let page = fs::read_to_string(&path).expect("the page is there");
+    let serve = page.split("\n## ").find(|part| part.starts_with("serve\n")).expect("the page tells of serve");
+    // `--data` is not in `--data-dir`.
+    let is_named = |flag: &str| {
+        let mut places = serve.match_indices(flag).map(|(at, _)| &serve[at + flag.len()..]);
+        places.any(|after| !after.starts_with(|next: char| next == '-' || next.is_ascii_alphanumeric()))
+    };
+    let missing: Vec<_> =
+        Setting::all().map(|setting| format!("--{}", setting.key())).filter(|flag| !is_named(flag)).collect();
+    assert!(missing.is_empty(), "docs/command-line.md says nothing of {missing:?}");
+    assert!(!is_named("--max-connections-per"), "a part of a flag is no flag");
 }
