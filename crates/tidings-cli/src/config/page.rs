@@ -82,7 +82,7 @@ fn the_command_line_page_leaves_no_flag_of_serve_out() {
         places.any(|after| !after.starts_with(|next: char| next == '-' || next.is_ascii_alphanumeric()))
     };
     let missing: Vec<_> =
-        Setting::all().map(|setting| format!("--{}", setting.key())).filter(|flag| !is_named(flag)).collect();
+        Setting::all().into_iter().map(|setting| format!("--{}", setting.key())).filter(|flag| !is_named(flag)).collect();
     assert!(missing.is_empty(), "docs/command-line.md says nothing of {missing:?}");
     assert!(!is_named("--max-connections-per"), "a part of a flag is no flag");
 }
