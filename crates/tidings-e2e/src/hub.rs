@@ -228,6 +228,13 @@ impl Metrics {
         values.find_map(|value| value.split(' ').next()?.parse().ok()).unwrap_or(0.0)
     }
 
+    /// The value of one series that counts things.
+    pub fn count(&self, series: &str) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of things is whole")]
+        let count = self.value(series) as u64;
+        count
+    }
+
     /// The values of a family that is told apart by one label, by that label; those of 0 left out.
     pub fn family(&self, name: &str) -> BTreeMap<String, u64> {
         let sample = |line: &str| {
@@ -255,6 +262,7 @@ mod tests {
         check("a_total{way=\"body\"}", 4.0);
         check("ab", 5.0);
         check("a", 0.0);
+        assert_eq!(metrics.count("ab"), 5);
         let by_way = [("body".to_owned(), 4), ("direct".to_owned(), 3)];
         assert_eq!(metrics.family("a_total"), by_way.into());
     }

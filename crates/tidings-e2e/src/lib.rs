@@ -20,6 +20,7 @@ mod port;
 mod program;
 mod proxy;
 mod raw;
+mod soak;
 mod terminal;
 mod wait;
 
@@ -38,6 +39,7 @@ pub use place::{artifact, of_the_project, promtool, shipped};
 pub use program::{Finished, Program};
 pub use proxy::Proxy;
 pub use raw::RawStream;
+pub use soak::{SoakFault, SoakPlan, SoakReport, soak};
 pub use terminal::Terminal;
 pub use wait::eventually;
 

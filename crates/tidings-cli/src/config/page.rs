@@ -81,8 +81,11 @@ fn the_command_line_page_leaves_no_flag_of_serve_out() {
         let mut places = serve.match_indices(flag).map(|(at, _)| &serve[at + flag.len()..]);
         places.any(|after| !after.starts_with(|next: char| next == '-' || next.is_ascii_alphanumeric()))
     };
-    let missing: Vec<_> =
-        Setting::all().into_iter().map(|setting| format!("--{}", setting.key())).filter(|flag| !is_named(flag)).collect();
+    let missing: Vec<_> = Setting::all()
+        .into_iter()
+        .map(|setting| format!("--{}", setting.key()))
+        .filter(|flag| !is_named(flag))
+        .collect();
     assert!(missing.is_empty(), "docs/command-line.md says nothing of {missing:?}");
     assert!(!is_named("--max-connections-per"), "a part of a flag is no flag");
 }

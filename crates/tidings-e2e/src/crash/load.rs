@@ -84,7 +84,7 @@ pub(super) fn publish_markers(recorder: &Recorder, base: &Base) -> Vec<(&'static
 }
 
 /// Mostly short, seldom long; with all that ends a line, and with what a stream or a log could be forged by.
-fn any_filler(chance: &mut fastrand::Rng, scale: usize) -> String {
+pub(crate) fn any_filler(chance: &mut fastrand::Rng, scale: usize) -> String {
     const PIECES: [&str; 12] =
         ["a", "b ", " ", "\r", "\n", "\r\n", "\n\n", "é", "🦀", "data: x", "id: forged", "\u{0}"];
     let len = match chance.u8(..100) {

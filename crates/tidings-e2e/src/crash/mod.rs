@@ -22,6 +22,7 @@ use crate::hub::Hub;
 use crate::program::Finished;
 use crate::{DEADLINE, artifact};
 use audience::Audience;
+pub(crate) use load::any_filler;
 use load::{Load, publish_markers};
 
 /// What is to be survived.
