@@ -2,6 +2,7 @@
 
 use crate::bench::BenchOptions;
 use crate::crash::CrashOptions;
+use crate::soak::SoakOptions;
 
 /// The whole help text.
 pub(crate) const USAGE: &str = "\
@@ -12,6 +13,7 @@ Commands:
   lint   rustfmt, Clippy and cargo-deny, without set-up or tests
   setup  install what the tests need: system packages, Node.js and Python clients
   crash  kill the hub under load again and again, and prove that nothing is lost
+  soak   put everything at once on the hub for minutes, and prove that it loses and keeps nothing
   bench  measure this hub beside others, and write the table of docs/performance.md
   help   print this text
 
@@ -23,6 +25,10 @@ Options of crash:
   --seed S          repeat the choices of an earlier run, which printed S
   --relaxed         with --durability relaxed in place of sync
   --little-history  with a history so small that it is trimmed all the time
+
+Options of soak:
+  --minutes N       for how long (default: 10)
+  --seed S          repeat the choices of an earlier run, which printed S
 
 Options of bench:
   --rounds N        how often all is measured; medians are shown (default: 3)
@@ -38,6 +44,7 @@ pub(crate) enum Command {
     Lint { advisories: bool },
     Setup,
     Crash(CrashOptions),
+    Soak(SoakOptions),
     Bench(BenchOptions),
     Help,
 }
@@ -54,6 +61,7 @@ impl Command {
             "lint" => Self::Lint { advisories: false },
             "setup" => Self::Setup,
             "crash" => Self::Crash(CrashOptions::default()),
+            "soak" => Self::Soak(SoakOptions::default()),
             "bench" => Self::Bench(BenchOptions::default()),
             "help" | "--help" | "-h" => Self::Help,
             _ => return Err(format!("there is no command {name:?}")),
@@ -65,6 +73,7 @@ impl Command {
                 }
                 (_, "--help" | "-h") => return Ok(Self::Help),
                 (Self::Crash(options), option) => options.take(option, &mut arguments)?,
+                (Self::Soak(options), option) => options.take(option, &mut arguments)?,
                 (Self::Bench(options), option) => options.take(option, &mut arguments)?,
                 _ => return Err(format!("{name} takes no {option:?}")),
             }
@@ -97,6 +106,11 @@ mod tests {
         check("crash --kills many", Err("--kills \"many\": expected a number from 1 on"));
         check("crash --seed -1", Err("--seed \"-1\": expected a number that a run has printed"));
         check("crash --fast", Err("crash takes no \"--fast\""));
+        check("soak --minutes 60 --seed 7", Ok(Command::Soak(SoakOptions { minutes: 60, seed: Some(7) })));
+        check("soak", Ok(Command::Soak(SoakOptions::default())));
+        check("soak --minutes 0", Err("--minutes \"0\": expected 1 to 1440"));
+        check("soak --seed x", Err("--seed \"x\": expected a number that a run has printed"));
+        check("soak --fast", Err("soak takes no \"--fast\""));
         let options =
             BenchOptions { rounds: 1, only: vec!["tidings".to_owned(), "nchan".to_owned()], ..<_>::default() };
         check("bench --rounds 1 --only tidings,nchan", Ok(Command::Bench(options)));

@@ -1,7 +1,7 @@
 //! The one door: `cargo xtask test` does all that a change must pass, on a fresh clone too.
 //!
-//! Decides which steps run and in what order. What a step does is in `setup`, `lint`, `suite`, `crash` and `bench`;
-//! how steps are timed and told is in `steps`.
+//! Decides which steps run and in what order. What a step does is in `setup`, `lint`, `suite`, `crash`, `soak` and
+//! `bench`; how steps are timed and told is in `steps`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -14,6 +14,7 @@ mod crash;
 mod lint;
 mod run;
 mod setup;
+mod soak;
 mod steps;
 mod suite;
 mod workspace;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
             setup::all(&workspace, &mut steps);
         }
         Command::Crash(options) => crash::all(&workspace, &options, &mut steps),
+        Command::Soak(options) => soak::all(&workspace, &options, &mut steps),
         Command::Bench(options) => bench::all(&workspace, &options, &mut steps),
         Command::Lint { advisories } => lint::all(&workspace, advisories, &mut steps),
         Command::Test { advisories } => {
