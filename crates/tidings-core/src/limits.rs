@@ -20,6 +20,8 @@ pub struct HistoryLimits {
     pub bytes_max: usize,
     /// What a record counts for beside its encoded bytes: its entries in the indices. Default: what it is in memory.
     pub record_overhead_bytes: usize,
+    /// Whether names longer than usual count as well, as in memory they must. Default: yes.
+    pub counts_long_names: bool,
     /// How long an event is kept. Default in memory: no limit of its own.
     pub age_max: Option<Duration>,
     /// Narrower bounds for some topics. The first whose selector selects a topic holds for it, and for each such topic by
@@ -46,9 +48,11 @@ pub struct HistoryLimits {
 }
 
 impl HistoryLimits {
-    /// What a record counts for against the history's bytes: its encoded bytes, the overhead, and its alternate topics.
+    /// What a record counts for against the history's bytes: its encoded bytes, the overhead, its alternate topics, and
+    /// its names where they are long.
     pub fn cost_bytes(&self, record: &Record) -> usize {
-        record.chunk.wire().len() + self.record_overhead_bytes + record.alternates_bytes()
+        let names = if self.counts_long_names { record.long_names_bytes() } else { 0 };
+        record.chunk.wire().len() + self.record_overhead_bytes + record.alternates_bytes() + names
     }
 }
 
@@ -72,6 +76,7 @@ impl Default for HistoryLimits {
             events_max: None,
             bytes_max: 64 * MIB,
             record_overhead_bytes: RECORD_OVERHEAD_BYTES,
+            counts_long_names: true,
             age_max: None,
             topic_bounds: Vec::new(),
             trimmed_bytes_max: 4 * MIB,
@@ -106,6 +111,9 @@ pub struct Limits {
     pub publish_bytes_per_second_max: Option<usize>,
     /// Most bytes of an event's data. A longer one is refused with 413 while it is read. Default: 1 MiB.
     pub event_bytes_max: usize,
+    /// Most bytes of request bodies in memory, in all: those that are being read, or wait for the history. The first
+    /// 16 KiB of each do not count. At the limit a longer one is refused: 503. Default: 256 MiB.
+    pub incoming_bytes_max: usize,
     /// Most topics and patterns of one connection. Default: 1,000.
     pub topics_per_connection_max: usize,
     /// Most bytes of a request's head. Default: 16 KiB.
@@ -146,6 +154,7 @@ impl Default for Limits {
             publish_events_per_second_max: None,
             publish_bytes_per_second_max: None,
             event_bytes_max: MIB,
+            incoming_bytes_max: 256 * MIB,
             topics_per_connection_max: 1000,
             head_bytes_max: 16 * KIB,
             head_timeout: Duration::from_secs(10),

@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 /// What a record costs in memory beside its encoded bytes: itself, its entries in the indices. Unit: bytes.
 pub const RECORD_OVERHEAD_BYTES: usize = 320;
 
+/// A name of at most so many bytes costs nothing beside that.
+const SHORT_NAME_BYTES: usize = 64;
+
 /// What each alternate topic of a record costs in memory beside its name: the name's place, and its own entries in the
 /// indices. Unit: bytes.
 pub const ALTERNATE_OVERHEAD_BYTES: usize = 160;
@@ -167,6 +170,14 @@ impl Record {
     /// What its alternate topics cost in memory. Unit: bytes.
     pub fn alternates_bytes(&self) -> usize {
         self.alternates.iter().map(|topic| ALTERNATE_OVERHEAD_BYTES + topic.as_str().len()).sum()
+    }
+
+    /// What its names cost in memory beyond what [`RECORD_OVERHEAD_BYTES`] has for them: topic and id have two places each,
+    /// the record and an index. Unit: bytes.
+    pub fn long_names_bytes(&self) -> usize {
+        let beyond = |name: &str| name.len().saturating_sub(SHORT_NAME_BYTES);
+        2 * (beyond(self.topic.as_str()) + beyond(self.id.as_str()))
+            + self.event_type.as_ref().map_or(0, |event_type| beyond(event_type.as_str()))
     }
 
     /// Is it past its own age at `now`?

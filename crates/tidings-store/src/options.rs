@@ -56,6 +56,7 @@ impl StoreOptions {
             bytes_max: 1024 * MIB,
             age_max: Some(std::time::Duration::from_hours(7 * 24)),
             record_overhead_bytes: RECORD_OVERHEAD_BYTES,
+            counts_long_names: false,
             ..HistoryLimits::default()
         };
         Self::with_history(directory, history)

@@ -164,5 +164,5 @@ impl Slot {
 }
 
 fn memory_bytes(record: &Record) -> usize {
-    record.chunk.wire().len() + RECORD_OVERHEAD_BYTES + record.alternates_bytes()
+    record.chunk.wire().len() + RECORD_OVERHEAD_BYTES + record.alternates_bytes() + record.long_names_bytes()
 }

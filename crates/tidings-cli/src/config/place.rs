@@ -45,6 +45,7 @@ impl Place {
             Self::Disk { .. } => HistoryLimits {
                 bytes_max: 1 << 30,
                 record_overhead_bytes: RECORD_OVERHEAD_BYTES,
+                counts_long_names: false,
                 age_max: Some(Duration::from_hours(7 * 24)),
                 ..HistoryLimits::default()
             },

@@ -74,6 +74,7 @@ fn unlimited() -> HistoryLimits {
         ended_topics_max: usize::MAX,
         idempotency_keys_max: usize::MAX,
         record_overhead_bytes: RECORD_OVERHEAD_BYTES,
+        counts_long_names: false,
         ..HistoryLimits::default()
     }
 }

@@ -201,7 +201,8 @@ impl Costs<'_> {
             let first = sealed.entries(0..1).ok()?.first().copied()?;
             let of_record = record.chunk.wire().len() + record.alternates_bytes();
             let record_overhead_bytes = (first.cost_bytes as usize).checked_sub(of_record)?;
-            self.history = Some(HistoryLimits { record_overhead_bytes, ..HistoryLimits::default() });
+            self.history =
+                Some(HistoryLimits { record_overhead_bytes, counts_long_names: false, ..HistoryLimits::default() });
         }
         let cost_bytes = u32::try_from(self.history.as_ref()?.cost_bytes(&record)).unwrap_or(u32::MAX);
         Some(Facts { expires_at: record.expires_at, cost_bytes, offset })
