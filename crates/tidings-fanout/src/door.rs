@@ -14,12 +14,11 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
-use slab::Slab;
 use tidings_core::session::Tick;
-use tidings_core::wheel::Wheel;
 use tidings_core::{Counters, Limit, Limits, LiveLimits, Rarely};
 
 use crate::fanout::{FanoutHandle, Subscription};
+use crate::heads::Heads;
 use crate::permit::{ConnectionGate, Permit};
 use crate::socket::{self, Received};
 
@@ -27,6 +26,8 @@ use crate::socket::{self, Received};
 const HEADERS_MAX: usize = 64;
 /// Connections accepted before those that are waiting are looked at again.
 const ACCEPTS_PER_TURN_MAX: usize = 256;
+/// This part of all places is for connections whose head is under way, when all are taken.
+const HEADS_PART_WHEN_FULL: usize = 8;
 /// After the system had no descriptor left, how long until it is asked again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -39,6 +40,9 @@ pub trait Porter: Send + Sync + 'static {
     /// A whole request head has come, of a `GET` by HTTP/1.1 without body and upgrade, from a connection with a place.
     /// Called on the door's thread: it must not block.
     fn admit(&self, head: &httparse::Request<'_, '_>, peer: SocketAddr) -> Admission;
+
+    /// Are heads encrypted? Then a connection is passed on with its first bytes, else with its first head.
+    fn is_private(&self) -> bool;
 
     /// A connection that is not for a shard: it is served by somebody else, who reads `arrival.read` first.
     fn pass_on(&self, arrival: Arrival);
@@ -116,8 +120,7 @@ impl Door {
             counters,
             limits: live_limits.get(),
             live_limits,
-            waiting: Slab::new(),
-            timers: Wheel::new(),
+            heads: Heads::new(),
             began: Instant::now(),
             now: Tick(0),
             to_accept: VecDeque::new(),
@@ -160,8 +163,7 @@ struct Hall {
     /// As they were at the begin of the turn.
     limits: Arc<Limits>,
     /// Connections whose head is not complete. Bounded by the gate.
-    waiting: Slab<Waiting>,
-    timers: Wheel<usize>,
+    heads: Heads<Waiting>,
     began: Instant,
     now: Tick,
     /// Listeners that may have more to accept.
@@ -175,7 +177,6 @@ struct Waiting {
     read: Vec<u8>,
     peer: SocketAddr,
     permit: Permit,
-    gives_up_at: Tick,
 }
 
 /// What the bytes that were read are.
@@ -219,8 +220,8 @@ impl Hall {
         if !self.to_accept.is_empty() && self.accept_again_at.is_none() {
             return Some(Duration::ZERO);
         }
-        let give_up_at = self.timers.next_due().unwrap_or(Tick::NEVER);
-        let due = give_up_at.min(self.accept_again_at.unwrap_or(Tick::NEVER));
+        let give_up_at = self.heads.first().map(|(_, came_at)| came_at.after(self.patience()));
+        let due = give_up_at.unwrap_or(Tick::NEVER).min(self.accept_again_at.unwrap_or(Tick::NEVER));
         (due != Tick::NEVER).then(|| Duration::from_millis(due.0.saturating_sub(self.now.0)))
     }
 
@@ -250,18 +251,16 @@ impl Hall {
     }
 
     fn on_arrival(&mut self, mut stream: TcpStream, peer: SocketAddr, room: &mut [u8]) {
+        self.make_room();
         let Some(permit) = self.gate.enter(peer.ip()) else {
             self.counters.refused_limits.increment();
             return;
         };
-        if permit.refused_for().is_some() {
-            return self.pass_on(stream, Vec::new(), peer, permit);
-        }
         // Most clients send their request with the end of the handshake, so it is often here already.
         match socket::receive(&mut stream, room) {
             Ok(Received::Bytes(count)) => {
                 let read = &room[..count];
-                match judge(read, self.limits.head_bytes_max) {
+                match self.judge(read, 0) {
                     Head::Incomplete => self.wait(stream, read.to_vec(), peer, permit),
                     Head::PlainGet => self.decide(stream, read, peer, permit),
                     Head::Other => self.pass_on(stream, read.to_vec(), peer, permit),
@@ -273,36 +272,32 @@ impl Hall {
     }
 
     fn wait(&mut self, stream: TcpStream, read: Vec<u8>, peer: SocketAddr, permit: Permit) {
-        let gives_up_at = self.now.after(self.limits.head_timeout);
-        let index = self.waiting.insert(Waiting { stream, read, peer, permit, gives_up_at });
-        let stream = &mut self.waiting[index].stream;
+        let index = self.heads.insert(Waiting { stream, read, peer, permit }, self.now);
+        let Some(Waiting { stream, .. }) = self.heads.get_mut(index) else { return };
         if self.poll.registry().register(stream, Token(index), Interest::READABLE).is_err() {
-            self.waiting.remove(index);
-            return;
+            self.heads.remove(index);
         }
-        self.timers.insert(index, gives_up_at);
     }
 
     fn on_readable(&mut self, index: usize, room: &mut [u8]) {
-        let Some(waiting) = self.waiting.get_mut(index) else { return };
         loop {
+            let Some(waiting) = self.heads.get_mut(index) else { return };
             // Never none: a head that is as long as it may be does not wait, unless the limit was lowered meanwhile.
             let left = self.limits.head_bytes_max.saturating_sub(waiting.read.len()).max(1);
             match socket::receive(&mut waiting.stream, &mut room[..left]) {
                 Ok(Received::Nothing) => return,
                 Ok(Received::Bytes(count)) => {
-                    waiting.read.extend_from_slice(&room[..count]);
-                    match judge(&waiting.read, self.limits.head_bytes_max) {
-                        Head::Incomplete => {}
-                        Head::PlainGet => {
-                            let Waiting { stream, read, peer, permit, .. } = self.take(index);
-                            return self.decide(stream, &read, peer, permit);
-                        }
-                        Head::Other => {
-                            let Waiting { stream, read, peer, permit, .. } = self.take(index);
-                            return self.pass_on(stream, read, peer, permit);
-                        }
+                    let searched = waiting.read.len();
+                    extend(&mut waiting.read, &room[..count], self.limits.head_bytes_max);
+                    let head = self.judge(&self.heads.get(index).expect("it waits").read, searched);
+                    if matches!(head, Head::Incomplete) {
+                        continue;
                     }
+                    let Some(Waiting { stream, read, peer, permit }) = self.take(index) else { return };
+                    return match head {
+                        Head::PlainGet => self.decide(stream, &read, peer, permit),
+                        _ => self.pass_on(stream, read, peer, permit),
+                    };
                 }
                 Ok(Received::End) | Err(_) => {
                     self.take(index);
@@ -312,10 +307,20 @@ impl Hall {
         }
     }
 
-    fn take(&mut self, index: usize) -> Waiting {
-        let mut waiting = self.waiting.remove(index);
+    fn take(&mut self, index: usize) -> Option<Waiting> {
+        let mut waiting = self.heads.remove(index)?;
         let _ = self.poll.registry().deregister(&mut waiting.stream); // it may be closed, which is the same
-        waiting
+        Some(waiting)
+    }
+
+    /// What the bytes that were read are; the first `searched` of them were looked at before.
+    fn judge(&self, read: &[u8], searched: usize) -> Head {
+        if self.porter.is_private() { Head::Other } else { judge(read, searched, self.limits.head_bytes_max) }
+    }
+
+    /// How long a head may take now.
+    fn patience(&self) -> Duration {
+        self.gate.head_patience(self.limits.head_timeout)
     }
 
     /// A complete head of a plain `GET`: is it a subscribe?
@@ -323,7 +328,8 @@ impl Hall {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut head = httparse::Request::new(&mut headers);
         let is_whole = matches!(head.parse(read), Ok(httparse::Status::Complete(len)) if len == read.len());
-        if is_whole
+        if permit.refused_for().is_none()
+            && is_whole
             && is_plain(&head)
             && let Admission::Subscribe(admitted) = self.porter.admit(&head, peer)
         {
@@ -337,43 +343,59 @@ impl Hall {
         self.porter.pass_on(Arrival { socket: std_stream(stream), read, peer, permit });
     }
 
+    /// While those who have asked for nothing yet hold more than their part of the places, and all are taken, who has
+    /// waited longest gives its place to who comes. Otherwise it is who comes that must wait: a head under way is worth more.
+    fn make_room(&mut self) {
+        while self.gate.is_full()
+            && self.heads.len() > self.limits.connections_max / HEADS_PART_WHEN_FULL
+            && let Some((index, _)) = self.heads.first()
+        {
+            self.turn_out(index);
+        }
+    }
+
+    fn turn_out(&mut self, index: usize) {
+        if let Some(Waiting { peer, .. }) = self.take(index) {
+            self.counters.bad_heads.increment();
+            self.counters.reach_by(Limit::HeadTime, &peer.ip());
+        }
+    }
+
     /// Closes those whose head takes too long. They have no request yet, so there is nothing to answer.
     fn give_up(&mut self) {
-        let mut due = Vec::new();
-        self.timers.take_due(self.now, usize::MAX, &mut due);
-        for index in due {
-            match self.waiting.get(index).map(|waiting| waiting.gives_up_at) {
-                Some(at) if at <= self.now => {
-                    let peer = self.take(index).peer;
-                    self.counters.bad_heads.increment();
-                    self.counters.reach_by(Limit::HeadTime, &peer.ip());
-                }
-                Some(at) => self.timers.insert(index, at),
-                None => {}
-            }
+        let patience = self.patience(); // as it was before places came free
+        while let Some((index, came_at)) = self.heads.first()
+            && came_at.after(patience) <= self.now
+        {
+            self.turn_out(index);
         }
     }
 }
 
-/// Is it a whole head, and is it worth parsing here?
-fn judge(read: &[u8], head_bytes_max: usize) -> Head {
-    const GET: &[u8] = b"GET ";
-    let start = read.len().min(GET.len());
-    if read[..start] != GET[..start] {
-        return Head::Other;
+/// Is it a whole head, and is it worth parsing here? The first `searched` bytes hold no empty line.
+fn judge(read: &[u8], searched: usize, head_bytes_max: usize) -> Head {
+    // Three bytes may have been the begin of one.
+    if !has_empty_line(&read[searched.saturating_sub(3)..]) {
+        return if read.len() >= head_bytes_max { Head::Other } else { Head::Incomplete };
     }
-    if read.ends_with(b"\n\r\n") || read.ends_with(b"\n\n") {
-        Head::PlainGet
-    } else if read.len() >= head_bytes_max || has_empty_line(read) {
-        Head::Other // too long, or more than one head: a client that sends before it has its answer
-    } else {
-        Head::Incomplete
-    }
+    // Where more has come than one head, the client has not waited for its answer.
+    let is_alone = read.ends_with(b"\n\r\n") || read.ends_with(b"\n\n");
+    if is_alone && read.starts_with(b"GET ") { Head::PlainGet } else { Head::Other }
 }
 
 /// Has a whole head come? It ends with an empty line, and the line before that may end with a bare line feed.
 pub fn has_empty_line(read: &[u8]) -> bool {
     read.windows(3).any(|window| window == b"\n\r\n") || read.windows(2).any(|window| window == b"\n\n")
+}
+
+/// Adds `more`. A head takes no more room than it may have bytes, however it comes.
+fn extend(read: &mut Vec<u8>, more: &[u8], head_bytes_max: usize) {
+    let len = read.len() + more.len();
+    if len > read.capacity() {
+        let capacity = len.max(read.capacity() * 2).min(head_bytes_max.max(len));
+        read.reserve_exact(capacity - read.len());
+    }
+    read.extend_from_slice(more);
 }
 
 fn is_plain(head: &httparse::Request<'_, '_>) -> bool {
@@ -397,12 +419,18 @@ mod tests {
     use super::*;
 
     fn check(read: &str, want: &str) {
-        let got = match judge(read.as_bytes(), 64) {
-            Head::Incomplete => "incomplete",
-            Head::PlainGet => "get",
-            Head::Other => "other",
-        };
-        assert_eq!(got, want, "{read:?}");
+        // However it comes: what was searched before held no empty line.
+        for searched in 0..=read.len() {
+            if has_empty_line(&read.as_bytes()[..searched]) {
+                return;
+            }
+            let got = match judge(read.as_bytes(), searched, 64) {
+                Head::Incomplete => "incomplete",
+                Head::PlainGet => "get",
+                Head::Other => "other",
+            };
+            assert_eq!(got, want, "{read:?}, of which {searched} were searched");
+        }
     }
 
     #[test]
@@ -413,9 +441,21 @@ mod tests {
         check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "get");
         check("GET / HTTP/1.1\nHost: a\n\n", "get");
         check("GET / HTTP/1.1\r\n\r\nGET", "other");
-        check("POST / HTTP/1.1\r\n", "other");
+        check("POST / HTTP/1.1\r\n", "incomplete");
+        check("POST / HTTP/1.1\r\n\r\n", "other");
         check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "other");
-        check("\x16\x03\x01", "other");
+        check("\x16\x03\x01", "incomplete");
         check(&format!("GET /{}", "a".repeat(70)), "other");
+    }
+
+    #[test]
+    fn a_head_takes_no_more_room_than_it_may_have() {
+        let mut read = vec![b'x'; 40];
+        for _ in 0..60 {
+            extend(&mut read, b"y", 100);
+        }
+        assert_eq!((read.len(), read.capacity()), (100, 100));
+        extend(&mut read, b"y", 100); // the limit was lowered meanwhile
+        assert_eq!(read.len(), 101);
     }
 }

@@ -5,6 +5,7 @@
 
 mod door;
 mod fanout;
+mod heads;
 mod inbox;
 mod interest;
 mod lease;

@@ -1,10 +1,11 @@
 //! How many connections there may be, in all and of one address. A connection holds a permit for as long as it lives;
-//! nobody is evicted for a new one.
+//! nobody who has asked for something is evicted for a new one.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tidings_core::{Counters, Limit, LiveLimits};
 
@@ -12,6 +13,9 @@ use crate::shares::{AddressBlock, Network, Share, Shares};
 
 /// Connections that may be over a limit at a time, only to be told so. Beyond it they are dropped without a word.
 const OVERFLOW_MAX: usize = 400;
+
+/// How long a connection may take to send its first head while all places are taken.
+const HEAD_PATIENCE_WHEN_FULL: Duration = Duration::from_secs(1);
 
 /// Counts connections against their limits.
 #[derive(Debug)]
@@ -65,6 +69,17 @@ impl ConnectionGate {
         Some(Permit { gate: Arc::clone(self), refused_for, _share: share })
     }
 
+    /// How long a connection may take to send its first head, of `head_timeout` at most. While all places are taken that
+    /// is a second: whoever has something to ask has asked by then, and others wait for the place.
+    pub fn head_patience(&self, head_timeout: Duration) -> Duration {
+        if self.is_full() { head_timeout.min(HEAD_PATIENCE_WHEN_FULL) } else { head_timeout }
+    }
+
+    /// Are all regular places taken?
+    pub fn is_full(&self) -> bool {
+        self.connections() >= self.limits.get().connections_max
+    }
+
     /// Connections that hold a regular place, now.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
@@ -83,6 +98,11 @@ impl Permit {
     /// The limit that is reached: its holder is to be refused, whatever it asks for. It is counted.
     pub fn refused_for(&self) -> Option<Limit> {
         self.refused_for
+    }
+
+    /// [`ConnectionGate::head_patience`] for its holder.
+    pub fn head_patience(&self, head_timeout: Duration) -> Duration {
+        self.gate.head_patience(head_timeout)
     }
 }
 
@@ -130,12 +150,15 @@ mod tests {
         let first = gate.enter(here).expect("a place");
         let second = gate.enter(here).expect("a place among those to be refused");
         assert_eq!((first.refused_for(), second.refused_for()), (None, Some(Limit::Connections)));
+        let (short, long) = (Duration::from_millis(1), Duration::from_mins(1));
+        assert_eq!((gate.head_patience(short), gate.head_patience(long)), (short, HEAD_PATIENCE_WHEN_FULL));
         let others: Vec<_> = std::iter::from_fn(|| gate.enter(here)).collect();
         assert_eq!(others.len(), OVERFLOW_MAX - 1);
         assert_eq!(counters.reached(Limit::Connections), OVERFLOW_MAX as u64 + 1, "the one without a word too");
         drop(first);
         assert!(gate.enter(here).is_some_and(|permit| permit.refused_for().is_none()));
         drop((second, others));
+        assert_eq!(gate.head_patience(long), long);
         assert_eq!((gate.connections(), counters.connections.get()), (0, 0));
     }
 

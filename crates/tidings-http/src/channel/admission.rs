@@ -1,13 +1,14 @@
 //! May one more stream begin? What is limited for streams, beside their connections, is asked here.
 
 use axum::response::Response;
+use http::Version;
 use http::request::Parts;
 use tidings_core::Limit;
 use tidings_fanout::{AddressBlock, Companion};
 
 use crate::auth::Caller;
 use crate::channel::refusal::{Refusal, refusal};
-use crate::client_address::forwarded_address;
+use crate::client_address::{Peer, forwarded_address};
 use crate::respond::Reached;
 use crate::state::HttpState;
 
@@ -23,6 +24,12 @@ pub(crate) fn admit(
     topics: usize,
 ) -> Result<Option<Companion>, SentAway> {
     let limits = state.limits();
+    // On HTTP/1.1 each has a connection, which was counted at the door; one of HTTP/2 has many.
+    let shares_connection = parts.version >= Version::HTTP_2 && parts.extensions.get::<Peer>().is_some();
+    let streams = state.counters.sessions_direct.get() + state.counters.sessions_body.get();
+    if shares_connection && streams >= limits.connections_max as u64 {
+        return Err(SentAway::new(Refusal::Full, Limit::Connections, None));
+    }
     // Others may come in between: the limit is passed by as many as come at the same moment.
     let subscribed = state.counters.subscribed_topics.get().saturating_add(topics as u64);
     if subscribed > limits.subscribed_topics_max as u64 {

@@ -33,6 +33,8 @@ use crate::{HttpState, TakeOver, Takeover};
 
 /// How long a connection may wait for its next request.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How often somebody who is late is looked at.
+const HEAD_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The shard ends a slow reader after `--slow-client-timeout`; what hyper still holds for it then is given up after so
 /// many of them.
 const WRITE_TIMEOUTS: u32 = 2;
@@ -42,6 +44,8 @@ const HTTP2_PREFACE: &[u8] = b"PRI";
 const HYPER_BUFFER_MIN: usize = 8 * 1024;
 /// How often an HTTP/2 peer is asked whether it is still there.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
+/// What an HTTP/2 connection may send before somebody has read it: so much memory for each at most.
+const HTTP2_WINDOW_BYTES: u32 = 256 * 1024;
 /// Streams of one HTTP/2 connection at a time, as browsers expect it at least.
 const HTTP2_STREAMS_MAX: u32 = 128;
 
@@ -85,7 +89,7 @@ pub(super) async fn serve(connection: Connection, arrival: Arrival) {
     let state = Arc::clone(&connection.state);
     let served = match &state.tls {
         None => {
-            let Some((io, is_http2)) = begin(&state, stream, read, peer).await else { return };
+            let Some((io, is_http2)) = begin(&state, stream, read, peer, &permit).await else { return };
             let visitor =
                 Visitor { state: Arc::clone(&state), peer, refused_for: permit.refused_for(), came_by_https: false };
             if is_http2 {
@@ -95,8 +99,8 @@ pub(super) async fn serve(connection: Connection, arrival: Arrival) {
             }
         }
         Some(tls) => {
-            let Some(private) = make_private(&state, tls, stream, read, peer).await else { return };
-            let Some((io, is_http2)) = begin(&state, private, Vec::new(), peer).await else { return };
+            let Some(private) = make_private(&state, tls, stream, read, peer, &permit).await else { return };
+            let Some((io, is_http2)) = begin(&state, private, Vec::new(), peer, &permit).await else { return };
             let visitor =
                 Visitor { state: Arc::clone(&state), peer, refused_for: permit.refused_for(), came_by_https: true };
             if is_http2 {
@@ -124,6 +128,7 @@ async fn make_private(
     mut stream: TcpStream,
     read: Vec<u8>,
     peer: SocketAddr,
+    permit: &Permit,
 ) -> Option<Private> {
     if !read.is_empty() && !tls::is_handshake(&read) {
         state.counters.bad_heads.increment();
@@ -131,16 +136,31 @@ async fn make_private(
         let _ = timeout(state.limits().head_timeout, stream.write_all(PLAIN_HTTP_HERE)).await;
         return None;
     }
-    match timeout(state.limits().head_timeout, tls.accept(stream, read)).await {
-        Ok(Ok(private)) => Some(private),
-        Ok(Err(error)) => {
+    match in_head_time(state, permit, tls.accept(stream, read)).await {
+        Some(Ok(private)) => Some(private),
+        Some(Err(error)) => {
             state.counters.bad_heads.increment();
             tracing::debug!(%error, "a connection did not become private");
             None
         }
-        Err(_) => {
+        None => {
             count_late(state, peer);
             None
+        }
+    }
+}
+
+/// What comes of `future` within the time that a head may take; `None` if nothing does.
+async fn in_head_time<T>(state: &HttpState, permit: &Permit, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, began) = (pin!(future), Instant::now());
+    loop {
+        let patience = permit.head_patience(state.limits().head_timeout).saturating_sub(began.elapsed());
+        if patience.is_zero() {
+            return None;
+        }
+        // It may become shorter meanwhile.
+        if let Ok(come) = timeout(patience.min(HEAD_LOOK_INTERVAL), &mut future).await {
+            return Some(come);
         }
     }
 }
@@ -155,9 +175,10 @@ async fn begin<S: AsyncRead + Unpin>(
     mut stream: S,
     read: Vec<u8>,
     peer: SocketAddr,
+    permit: &Permit,
 ) -> Option<(Io<S>, bool)> {
     let limits = state.limits();
-    let Ok(read) = timeout(limits.head_timeout, read_head(&mut stream, read, limits.head_bytes_max)).await else {
+    let Some(read) = in_head_time(state, permit, read_head(&mut stream, read, limits.head_bytes_max)).await else {
         count_late(state, peer);
         return None;
     };
@@ -272,6 +293,8 @@ where
             .max_concurrent_streams(HTTP2_STREAMS_MAX)
             .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
             .max_send_buf_size(limits.batch_bytes_max)
+            .initial_stream_window_size(HTTP2_WINDOW_BYTES)
+            .initial_connection_window_size(HTTP2_WINDOW_BYTES)
             .keep_alive_interval(Some(HTTP2_PING_INTERVAL))
             .serve_connection(io, handler)
     );

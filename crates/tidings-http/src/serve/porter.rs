@@ -49,6 +49,10 @@ impl Porter for HubPorter {
         }
     }
 
+    fn is_private(&self) -> bool {
+        self.state.tls.is_some()
+    }
+
     fn pass_on(&self, arrival: Arrival) {
         let connection = Connection { state: Arc::clone(&self.state), closing: self.closing.clone() };
         self.connections.spawn_on(connection::serve(connection, arrival), self.workers.next());
