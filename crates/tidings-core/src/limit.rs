@@ -53,6 +53,9 @@ limits! {
     /// Bytes of one event's data.
     EventBytes = "event_bytes", Some("--max-event-bytes"),
         "publications were too long and refused; publish a link in place of the data, or raise --max-event-bytes";
+    /// Bytes of the bodies that are being read, or wait for the history, in all.
+    IncomingBytes = "incoming_bytes", Some("--max-incoming-bytes"),
+        "publications longer than 16 KiB were refused, for too many are under way; raise --max-incoming-bytes if there is memory, or look for clients that send slowly";
     /// Bytes of a request's head.
     HeadBytes = "head_bytes", Some("--max-head-bytes"),
         "requests with too long a head were refused; look for large cookies, or raise --max-head-bytes";

@@ -12,6 +12,7 @@ mod config;
 mod cors;
 mod guard;
 mod header_text;
+mod incoming;
 mod mercure;
 mod page;
 mod problem;
@@ -24,6 +25,7 @@ mod state;
 mod takeover;
 mod time_text;
 mod tls;
+mod whole_body;
 
 pub use admin::{
     Connections, History, Picture, ProcessPicture, Rates, SessionPicture, TopicPicture, Totals, admin_router,
@@ -31,6 +33,7 @@ pub use admin::{
 pub use auth::Auth;
 pub use channel::{Prepared, Refusal, refuse, reset_frame};
 pub use config::{Access, Cors, Delivery, HttpConfig, MercureRules, TokenRules, Welcome};
+pub use incoming::Incoming;
 pub use mercure::ActiveSubscriptions;
 pub use publishers::Publishers;
 pub use router::{answer, is_stream_path, prepare, router};

@@ -142,6 +142,8 @@ pub(crate) enum Problem {
         /// When to try again.
         retry_after: Duration,
     },
+    /// 503: the bodies of all requests together hold as much as they may.
+    IncomingFull,
     /// 503: as many tickets are kept as may be.
     TicketsFull {
         /// When to try again.

@@ -14,6 +14,7 @@ use tidings_core::rate::TooFast;
 use tidings_core::{AppendError, Counters, EngineError, Limit};
 
 use crate::auth::AuthProblem;
+use crate::incoming;
 use crate::problem::{Fault, OperatorProblem, Problem, cut};
 use crate::publishers::insert_none_left;
 
@@ -48,7 +49,7 @@ impl Problem {
             }
             Self::TooFast(too_fast) => insert_none_left(headers, *too_fast),
             // The rest of the body is still under way, so the next request could not be told from it.
-            Self::TooLarge { .. } | Self::BodyTimeout { .. } if version < Version::HTTP_2 => {
+            Self::TooLarge { .. } | Self::BodyTimeout { .. } | Self::IncomingFull if version < Version::HTTP_2 => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
@@ -62,6 +63,7 @@ impl Problem {
             Self::Invalid(fault) => fault.limit,
             Self::BodyTimeout { .. } => Some(Limit::BodyTime),
             Self::TooLarge { .. } => Some(Limit::EventBytes),
+            Self::IncomingFull => Some(Limit::IncomingBytes),
             Self::Append(AppendError::KeysFull { .. }) => Some(Limit::IdempotencyKeys),
             Self::Append(AppendError::TopicsFull { .. }) => Some(Limit::Topics),
             Self::TicketsFull { .. } => Some(Limit::Tickets),
@@ -157,6 +159,7 @@ impl Problem {
                     .says(*what, "another try later")
                     .after(*retry_after)
             }
+            Self::IncomingFull => incoming_full_row(),
             Self::TicketsFull { retry_after } => {
                 Row::new(StatusCode::SERVICE_UNAVAILABLE, "tickets-full", "No more tickets can be kept")
                     .says("as many tickets are kept as may be", "another try later, or a token in a header or cookie")
@@ -222,6 +225,16 @@ pub(crate) fn whole_seconds(after: Duration) -> u64 {
 
 /// When a hub that shuts down is expected back.
 const ENGINE_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+fn incoming_full_row() -> Row {
+    Row::new(StatusCode::SERVICE_UNAVAILABLE, "incoming-full", "Too much is being published at once")
+        .at("body", None)
+        .says(
+            "the publications under way hold as much memory as they may",
+            "another try later, or at most 16 KiB of data, which always have room",
+        )
+        .after(incoming::RETRY_AFTER)
+}
 
 /// Who sends it, or what that one may do, is not as it must be.
 fn invalid_row(fault: &Fault) -> Row {
@@ -471,6 +484,7 @@ mod tests {
         check(Problem::Draining { retry_after }, 503, Some("1"));
         check(Problem::Full { what: "all of it", retry_after }, 503, Some("1"));
         let limit = Limit::PublishEvents;
+        check(Problem::IncomingFull, 503, Some("2"));
         check(Problem::TooFast(TooFast { limit, retry_after }), 429, Some("1"));
         check(Problem::TooMany { what: "all of it", retry_after }, 429, Some("1"));
     }

@@ -9,6 +9,7 @@ use tidings_fanout::{AddressBlock, FanoutHandle, Shares};
 
 use crate::auth::Auth;
 use crate::config::HttpConfig;
+use crate::incoming::Incoming;
 use crate::mercure::ActiveSubscriptions;
 use crate::publishers::Publishers;
 use crate::tls::Tls;
@@ -33,6 +34,8 @@ pub struct HttpState {
     pub streams: StreamShares,
     /// Who publishes how fast, where that is limited.
     pub publishers: Publishers,
+    /// What the bodies of requests hold.
+    pub incoming: Arc<Incoming>,
     /// What may grow, and how far.
     pub limits: Arc<LiveLimits>,
     /// How it answers.

@@ -177,6 +177,7 @@ impl HubBuilder {
             tls: tls.map(Tls::new),
             streams: StreamShares::default(),
             publishers: Publishers::default(),
+            incoming: Arc::default(),
             limits,
             config: http,
         };

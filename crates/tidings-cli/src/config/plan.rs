@@ -136,6 +136,7 @@ impl Plan {
                 publish_events_per_second_max: limits.max_publish_events_per_second,
                 publish_bytes_per_second_max: limits.max_publish_bytes_per_second,
                 event_bytes_max: limits.max_event_bytes,
+                incoming_bytes_max: limits.max_incoming_bytes,
                 head_bytes_max: limits.max_head_bytes,
                 head_timeout: limits.head_timeout,
                 body_timeout: limits.body_timeout,

@@ -178,6 +178,7 @@ fn limits(page: &mut Exposition, state: &HttpState, usage: &EngineUsage, now: Ti
         (Limit::SubscribedTopics, Some(count(limits.subscribed_topics_max))),
         (Limit::Topics, topics_max),
         (Limit::EventBytes, Some(count(limits.event_bytes_max))),
+        (Limit::IncomingBytes, Some(count(limits.incoming_bytes_max))),
         (Limit::HeadBytes, Some(count(limits.head_bytes_max))),
         (Limit::PublishEvents, limits.publish_events_per_second_max.map(u64::from)),
         (Limit::PublishBytes, limits.publish_bytes_per_second_max.map(count)),
@@ -200,6 +201,7 @@ fn limits(page: &mut Exposition, state: &HttpState, usage: &EngineUsage, now: Ti
         (Limit::Topics, count(usage.topics)),
         (Limit::IdempotencyKeys, count(usage.idempotency_keys)),
         (Limit::Tickets, count(tickets)),
+        (Limit::IncomingBytes, count(state.incoming.bytes())),
         (Limit::BufferedBytes, counters.pinned_bytes.get()),
         (Limit::Replays, counters.replays.get()),
     ];

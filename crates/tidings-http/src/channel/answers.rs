@@ -9,9 +9,18 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 
-/// Both ends of a body.
-pub(super) fn answers() -> (AnswerWriter, AnswerBody) {
-    let shared = Arc::new(Shared::default());
+use crate::incoming::{Held, Incoming, NoRoom};
+
+/// Both ends of a body, whose bytes are a part of those of `incoming`.
+pub(super) fn answers(incoming: &Arc<Incoming>) -> (AnswerWriter, AnswerBody) {
+    let shared = Arc::new(Shared(Mutex::new(State {
+        held: BytesMut::new(),
+        share: incoming.begin(),
+        has_ended: false,
+        reader_is_gone: false,
+        reader: None,
+        writer: None,
+    })));
     (AnswerWriter(Arc::clone(&shared)), AnswerBody(shared))
 }
 
@@ -36,12 +45,12 @@ pub(super) enum Room {
 pub(super) const HELD_BYTES_MAX: usize = 1024 * 1024;
 const FRAME_BYTES_MAX: usize = 64 * 1024; // so that the HTTP library holds little beside what is held here
 
-#[derive(Default)]
 struct Shared(Mutex<State>);
 
-#[derive(Default)]
 struct State {
     held: BytesMut,
+    /// What `held` has of all that may be held, as it was last asked for.
+    share: Held,
     has_ended: bool,
     reader_is_gone: bool,
     reader: Option<Waker>,
@@ -73,6 +82,12 @@ impl AnswerWriter {
         if let Some(reader) = reader {
             reader.wake();
         }
+    }
+
+    /// Asks for room for what is held, of at most `bytes_max` for all. Without it, nothing more is to be written.
+    pub(super) fn charge(&self, bytes_max: usize) -> Result<(), NoRoom> {
+        let state = &mut *self.0.lock();
+        state.share.resize(state.held.len(), bytes_max)
     }
 
     /// Is as much held as may be?
@@ -122,6 +137,9 @@ impl http_body::Body for AnswerBody {
             let len = state.held.len().min(FRAME_BYTES_MAX);
             let frame = state.held.split_to(len).freeze();
             let has_room = state.held.len() < HELD_BYTES_MAX;
+            let left = state.held.len();
+            // Less than before always has room; more was not charged yet, and is soon.
+            let _ = state.share.resize(left, 0);
             (frame, if was_full && has_room { state.writer.take() } else { None })
         };
         if let Some(writer) = writer {
@@ -181,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_then_the_end() {
-        let (writer, mut body) = answers();
+        let (writer, mut body) = answers(&Arc::default());
         let bell = Arc::new(Bell::default());
         assert_eq!(take(&mut body, &bell), Poll::Pending);
         writer.write(b"one\n");
@@ -197,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_full_writer_is_woken_when_there_is_room() {
-        let (writer, mut body) = answers();
+        let (writer, mut body) = answers(&Arc::default());
         let (reading, writing) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
         assert_eq!(room(&writer, &writing), Room::Free);
         writer.write(&vec![b'x'; HELD_BYTES_MAX + 1]);
@@ -208,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_writer_learns_that_nobody_reads() {
-        let (writer, body) = answers();
+        let (writer, body) = answers(&Arc::default());
         let bell = Arc::new(Bell::default());
         assert_eq!(room(&writer, &bell), Room::Free);
         drop(body);

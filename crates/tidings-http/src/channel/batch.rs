@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::response::Response;
@@ -23,6 +23,7 @@ use crate::channel::in_order::{InOrder, Refused, Settled};
 use crate::channel::lines::{Line, Lines};
 use crate::channel::ndjson::parse_line;
 use crate::channel::publish::{Parameters, append_json_text, count};
+use crate::incoming::{Held, OWN_BYTES};
 use crate::problem::{Fault, Problem};
 use crate::publishers::{Publisher, check_rate, spend};
 use crate::state::HttpState;
@@ -67,7 +68,7 @@ impl Options {
 
 /// Answers at once, and then line by line as the body is read.
 pub(super) fn answer(state: Arc<HttpState>, body: Body, options: Options) -> Response {
-    let (writer, answer_body) = answers();
+    let (writer, answer_body) = answers(&state.incoming);
     // Its owner is the response: when that is dropped, the writer has no room any more and the task ends.
     tokio::spawn(async move { Batch::new(&state, body, options, writer).run().await });
     let mut response = Response::new(Body::new(answer_body));
@@ -92,7 +93,16 @@ struct Batch<'a> {
     pause: Option<Pin<Box<Sleep>>>,
     /// The line that waits for it.
     held: Option<Line>,
+    /// What the lines hold of what all bodies may.
+    share: Held,
+    /// There has been no room for more since then, and nothing is read.
+    crowded_since: Option<Instant>,
+    /// A line that has no room of its own has been unfinished since then.
+    long_line_since: Option<Instant>,
 }
+
+/// How long until a batch that found no room looks again.
+const CROWDED_PAUSE: Duration = Duration::from_millis(100);
 
 /// What happens next.
 enum Step {
@@ -116,12 +126,16 @@ impl<'a> Batch<'a> {
             has_read_all: false,
             pause: None,
             held: None,
+            share: state.incoming.begin(),
+            crowded_since: None,
+            long_line_since: None,
         }
     }
 
     async fn run(mut self) {
         loop {
             self.take_lines();
+            self.charge();
             if self.has_read_all && self.under_way.is_empty() && self.pause.is_none() {
                 return self.report.finish();
             }
@@ -136,6 +150,7 @@ impl<'a> Batch<'a> {
                 Ok(Step::Read(None)) => self.has_read_all = true,
                 Ok(Step::Read(Some(Err(_)))) => self.give_up(Fault::new("body", "the body broke off", "a whole body")),
                 Ok(Step::Gone) => return,
+                Err(_elapsed) if self.crowded_since.is_some() => {}
                 Err(_elapsed) if self.report.writer.is_full() => return,
                 Err(_elapsed) => {
                     let timeout = self.state.limits().body_timeout;
@@ -177,6 +192,44 @@ impl<'a> Batch<'a> {
         }
     }
 
+    fn may_read(&self) -> bool {
+        !self.has_read_all && !self.under_way.is_full() && self.pause.is_none() && self.crowded_since.is_none()
+    }
+
+    /// Asks for room for what is in memory. Without it nothing more is read, and a line that needs it is given up: what
+    /// is there of it would keep the room from others.
+    fn charge(&mut self) {
+        let limits = self.state.limits();
+        let is_long = self.lines.len() > OWN_BYTES;
+        let began = if is_long { Some(*self.long_line_since.get_or_insert_with(Instant::now)) } else { None };
+        self.long_line_since = began;
+        let mut has_room = self.resize(limits.incoming_bytes_max);
+        let is_late = began.is_some_and(|began| began.elapsed() >= limits.body_timeout)
+            && self.state.incoming.is_crowded(limits.incoming_bytes_max);
+        if is_long && (is_late || !has_room) {
+            let line = self.lines.skip();
+            let timeout = limits.body_timeout;
+            let problem = if is_late { Problem::BodyTimeout { timeout } } else { Problem::IncomingFull };
+            self.under_way.refuse(line, problem.to_fault());
+            has_room = self.resize(limits.incoming_bytes_max);
+        }
+        if has_room {
+            self.crowded_since = None;
+        } else if self.crowded_since.get_or_insert_with(Instant::now).elapsed() >= limits.body_timeout
+            && !self.has_read_all
+        {
+            self.give_up(Problem::IncomingFull.to_fault());
+        }
+    }
+
+    /// Answers whether there is room for the lines and their answers.
+    fn resize(&mut self, bytes_max: usize) -> bool {
+        let waiting = self.held.as_ref().and_then(|line| line.text.as_ref()).map_or(0, Bytes::len);
+        let unfinished = if self.lines.len() > OWN_BYTES { self.lines.room() } else { self.lines.len() };
+        let lines = self.share.resize(waiting + unfinished + self.under_way.bytes(), bytes_max);
+        self.report.writer.charge(bytes_max).and(lines).is_ok()
+    }
+
     /// `publication` in its publisher's name, if that one may publish it. Its token may end while it still sends.
     fn permitted(&self, mut publication: Publication, now: Timestamp) -> Result<Publication, Fault> {
         let may = self.caller.check_not_expired(now);
@@ -200,7 +253,7 @@ impl<'a> Batch<'a> {
         }
         match self.report.writer.poll_room(cx) {
             Room::Gone => return Poll::Ready(Step::Gone),
-            Room::Free if !self.has_read_all && !self.under_way.is_full() && self.pause.is_none() => {
+            Room::Free if self.may_read() => {
                 while let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
                     match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
                         None => return Poll::Ready(Step::Read(None)),
@@ -222,6 +275,7 @@ impl<'a> Batch<'a> {
         let limits = &self.state.limits();
         match () {
             () if !self.under_way.is_empty() || self.pause.is_some() => None,
+            () if self.crowded_since.is_some() => Some(CROWDED_PAUSE),
             () if self.report.writer.is_full() => limits.slow_client_timeout,
             () => Some(limits.body_timeout),
         }

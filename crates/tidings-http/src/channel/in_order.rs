@@ -24,7 +24,11 @@ pub(super) enum Refused {
 
 /// The lines under way. `'a` is the engine's.
 #[derive(Default)]
-pub(super) struct InOrder<'a>(VecDeque<Entry<'a>>);
+pub(super) struct InOrder<'a> {
+    entries: VecDeque<Entry<'a>>,
+    /// Bytes of the data that the history has not taken yet.
+    waiting_bytes: usize,
+}
 
 struct Entry<'a> {
     line: u64,
@@ -42,11 +46,16 @@ pub(super) const UNDER_WAY_MAX: usize = 64;
 
 impl<'a> InOrder<'a> {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= UNDER_WAY_MAX
+        self.entries.len() >= UNDER_WAY_MAX
+    }
+
+    /// Bytes of the data that the history has not taken yet.
+    pub(super) fn bytes(&self) -> usize {
+        self.waiting_bytes
     }
 
     /// One line more, which the history is to take.
@@ -56,12 +65,13 @@ impl<'a> InOrder<'a> {
         data_bytes: usize,
         future: EngineFuture<'a, Result<Appended, AppendError>>,
     ) {
-        self.0.push_back(Entry { line, data_bytes, state: State::Appending(future) });
+        self.waiting_bytes += data_bytes;
+        self.entries.push_back(Entry { line, data_bytes, state: State::Appending(future) });
     }
 
     /// One line more, which was refused already.
     pub(super) fn refuse(&mut self, line: u64, fault: Fault) {
-        self.0.push_back(Entry { line, data_bytes: 0, state: State::Done(Err(Refused::Line(fault))) });
+        self.entries.push_back(Entry { line, data_bytes: 0, state: State::Done(Err(Refused::Line(fault))) });
     }
 
     /// The next line in order, once it is settled. Pending when there is none.
@@ -69,20 +79,21 @@ impl<'a> InOrder<'a> {
     /// All are polled, first to last: an engine orders publications by when it is first asked.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Settled> {
         if !self.front_is_done() {
-            for entry in &mut self.0 {
+            for entry in &mut self.entries {
                 if let State::Appending(future) = &mut entry.state
                     && let Poll::Ready(outcome) = future.as_mut().poll(cx)
                 {
+                    self.waiting_bytes -= entry.data_bytes;
                     entry.state = State::Done(outcome.map_err(Refused::Append));
                 }
             }
         }
-        match self.0.pop_front() {
+        match self.entries.pop_front() {
             Some(Entry { line, data_bytes, state: State::Done(outcome) }) => {
                 Poll::Ready(Settled { line, data_bytes, outcome })
             }
             Some(unsettled) => {
-                self.0.push_front(unsettled);
+                self.entries.push_front(unsettled);
                 Poll::Pending
             }
             None => Poll::Pending,
@@ -90,7 +101,7 @@ impl<'a> InOrder<'a> {
     }
 
     fn front_is_done(&self) -> bool {
-        matches!(self.0.front(), Some(Entry { state: State::Done(_), .. }))
+        matches!(self.entries.front(), Some(Entry { state: State::Done(_), .. }))
     }
 }
 

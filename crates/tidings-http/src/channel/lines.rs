@@ -1,6 +1,7 @@
 //! Cuts a body into lines, however it is cut into frames. Keeps at most one unfinished line.
 
 use bytes::{Bytes, BytesMut};
+use tidings_core::limits::KIB;
 
 /// Takes bytes, gives lines. A line ends with LF, or with CRLF.
 pub(super) struct Lines {
@@ -10,8 +11,13 @@ pub(super) struct Lines {
     searched: usize,
     /// The line was already given as too long; the rest of it is dropped.
     is_skipping: bool,
+    /// The buffer has taken more room than it is to keep.
+    is_long: bool,
     count: u64,
 }
+
+/// After a line that took more than this the room is given back.
+const KEPT_BYTES_MAX: usize = 64 * KIB;
 
 /// A line that is not empty, and its number: the first has 1, and empty ones count.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,12 +30,30 @@ pub(super) struct Line {
 impl Lines {
     /// Lines of at most `line_bytes_max` bytes, their ends not counted.
     pub(super) fn new(line_bytes_max: usize) -> Self {
-        Self { line_bytes_max, buffer: BytesMut::new(), searched: 0, is_skipping: false, count: 0 }
+        Self { line_bytes_max, buffer: BytesMut::new(), searched: 0, is_skipping: false, is_long: false, count: 0 }
     }
 
     /// Takes the next bytes of the body.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+        self.is_long |= self.buffer.len() > KEPT_BYTES_MAX;
+    }
+
+    /// Bytes of what was taken and not given.
+    pub(super) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Room that it takes, of which some may be empty.
+    pub(super) fn room(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Drops the unfinished line, what has come of it and what will. Answers its number; the next line goes on.
+    pub(super) fn skip(&mut self) -> u64 {
+        self.clear();
+        self.is_skipping = true;
+        self.count + 1
     }
 
     /// The next whole line.
@@ -37,6 +61,10 @@ impl Lines {
         while let Some(found) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
             let with_end = self.buffer.split_to(self.searched + found + 1).freeze();
             self.searched = 0;
+            if std::mem::take(&mut self.is_long) {
+                self.buffer = BytesMut::from(&self.buffer[..]); // what is left keeps all of it otherwise
+                self.is_long = self.buffer.len() > KEPT_BYTES_MAX;
+            }
             if let Some(line) = self.give(with_end.slice(..with_end.len() - 1)) {
                 return Some(line);
             }
@@ -44,11 +72,10 @@ impl Lines {
         self.searched = self.buffer.len();
         // One byte more: it may be the CR of the line's end.
         if self.is_skipping || self.buffer.len() > self.line_bytes_max + 1 {
-            self.buffer.clear();
-            self.searched = 0;
-            if !self.is_skipping {
-                self.is_skipping = true;
-                return Some(Line { number: self.count + 1, text: None });
+            let is_new = !self.is_skipping;
+            let number = self.skip();
+            if is_new {
+                return Some(Line { number, text: None });
             }
         }
         None
@@ -63,10 +90,15 @@ impl Lines {
 
     /// Drops the unfinished line: the rest of it will not come. Answers its number.
     pub(super) fn abandon(&mut self) -> u64 {
-        self.buffer.clear();
-        self.searched = 0;
+        self.clear();
         self.count += 1;
         self.count
+    }
+
+    fn clear(&mut self) {
+        self.buffer = BytesMut::new();
+        self.searched = 0;
+        self.is_long = false;
     }
 
     fn give(&mut self, line: Bytes) -> Option<Line> {
@@ -128,5 +160,22 @@ mod tests {
         check("1234567890abcdef\n\nb", &[(1, None), (3, Some("b"))]);
         check("a\n123456", &[(1, Some("a")), (2, None)]);
         check("123456789", &[(1, None)]);
+    }
+
+    #[test]
+    fn an_unfinished_line_can_be_skipped_and_its_room_comes_back() {
+        let mut lines = Lines::new(1024 * KIB);
+        lines.push(b"a\n");
+        assert_eq!(lines.next().map(|line| line.number), Some(1));
+        lines.push(&[b'x'; 200 * KIB]);
+        assert_eq!((lines.next(), lines.len()), (None, 200 * KIB));
+        assert_eq!((lines.skip(), lines.len(), lines.room()), (2, 0, 0));
+        lines.push(b"the rest\nb\n");
+        assert_eq!(lines.next(), Some(Line { number: 3, text: Some(Bytes::from_static(b"b")) }));
+
+        lines.push(&[&[b'y'; 200 * KIB][..], b"\nc"].concat());
+        assert_eq!(lines.next().and_then(|line| line.text).map(|text| text.len()), Some(200 * KIB));
+        assert!(lines.room() < KIB, "{}", lines.room());
+        assert_eq!(lines.finish().map(|line| line.number), Some(5));
     }
 }

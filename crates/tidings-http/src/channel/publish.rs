@@ -4,14 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use http_body_util::BodyExt as _;
 use tidings_auth::Action;
-use tidings_core::{Appended, IdempotencyKey, Limits, Phase, Publication};
+use tidings_core::{Appended, IdempotencyKey, Phase, Publication};
 use tidings_topic::Topic;
 use tidings_wire::{EventId, EventType};
 
@@ -20,10 +19,12 @@ use crate::channel::batch;
 use crate::channel::fields::{
     RETRY_FORM, parse_id, parse_key, parse_published_type, parse_ttl, path_topic, single_topic,
 };
+use crate::incoming::Held;
 use crate::problem::{Fault, Problem};
 use crate::publishers::{Publisher, check_rate, insert_left, spend};
 use crate::query::{parameters, parse_flag, parse_number, set_once};
 use crate::state::HttpState;
+use crate::whole_body::{BodyFault, read_whole};
 
 /// Stores what the body says and answers with its id; a body of many lines is answered while it is read.
 pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Body) -> Result<Response, Problem> {
@@ -40,8 +41,8 @@ pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Bo
     let topic = single_topic(in_path.as_deref(), parameters.topic.as_deref())?;
     caller.check_may_publish(topic.as_str())?;
     check_rate(state, &publisher)?;
+    let (data, _held) = read_text(state, body).await?;
     let publication = Publication {
-        data: read_text(body, &state.limits()).await?,
         event_type: parameters.event_type,
         id: parameters.id,
         retry_ms: parameters.retry_ms,
@@ -49,7 +50,7 @@ pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Bo
         private: parameters.private.unwrap_or(false),
         ends_topic: parameters.end.unwrap_or(false),
         idempotency: key,
-        ..Publication::new(topic.clone(), String::new())
+        ..Publication::new(topic.clone(), data)
     };
     let data_bytes = publication.data.len();
     let left = spend(state, &publisher, data_bytes);
@@ -146,27 +147,21 @@ fn is_ndjson(headers: &HeaderMap) -> bool {
     essence.trim_ascii().eq_ignore_ascii_case(b"application/x-ndjson")
 }
 
-/// The body as text, limited while it is read.
-pub(super) async fn read_text(body: &mut Body, limits: &Limits) -> Result<String, Problem> {
-    let bytes_max = limits.event_bytes_max;
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(Problem::TooLarge { bytes_max });
-    }
-    let mut bytes = Vec::new();
-    loop {
-        let next = tokio::time::timeout(limits.body_timeout, body.frame()).await;
-        let Some(frame) = next.map_err(|_| Problem::BodyTimeout { timeout: limits.body_timeout })? else { break };
-        let frame = frame.map_err(|_| Fault::new("body", "the body broke off", "a whole body"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > bytes_max {
-            return Err(Problem::TooLarge { bytes_max });
-        }
-        bytes.extend_from_slice(&data);
-    }
-    String::from_utf8(bytes).map_err(|error| {
+/// The body as text, limited while it is read, and what it holds until the history has it.
+pub(super) async fn read_text(state: &HttpState, body: &mut Body) -> Result<(String, Held), Problem> {
+    let limits = state.limits();
+    let read = read_whole(state, body, limits.event_bytes_max).await;
+    let (bytes, held) = read.map_err(|fault| match fault {
+        BodyFault::TooLarge => Problem::TooLarge { bytes_max: limits.event_bytes_max },
+        BodyFault::Stalled => Problem::BodyTimeout { timeout: limits.body_timeout },
+        BodyFault::BrokeOff => Fault::new("body", "the body broke off", "a whole body").into(),
+        BodyFault::NoRoom => Problem::IncomingFull,
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
         let detail = format!("the data are not UTF-8 at byte {}", error.utf8_error().valid_up_to());
-        Fault::new("body", detail, "UTF-8").into()
-    })
+        Fault::new("body", detail, "UTF-8")
+    })?;
+    Ok((text, held))
 }
 
 fn accepted(id: &EventId, topic: &Topic) -> Response {

@@ -2,22 +2,23 @@
 
 use std::time::Instant;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
-use http_body_util::BodyExt as _;
-use tidings_core::{AppendError, EngineError, Limits, Phase, Rarely};
+use tidings_core::{AppendError, EngineError, Phase, Rarely};
 use tidings_wire::EventId;
 
 use crate::auth::Caller;
+use crate::incoming::Held;
 use crate::mercure::caller::{dialect_of, new_update_id};
 use crate::mercure::form::is_form;
 use crate::mercure::rejection::{Rejection, TEXT};
 use crate::mercure::update::{Update, UpdateLimits};
 use crate::publishers::{Publisher, check_rate, insert_left, spend};
 use crate::state::HttpState;
+use crate::whole_body::{BodyFault, read_whole};
 
 /// Stores what the form says, if `caller` may publish on each of its topics.
 pub(super) async fn publish(
@@ -37,7 +38,7 @@ pub(super) async fn publish(
     let publisher = Publisher::of(state, parts, caller);
     check_rate(state, &publisher)?;
     let limits = &state.limits();
-    let form = read(body, limits).await?;
+    let (form, held) = read(state, body).await?;
     let update_limits = UpdateLimits { topics_max: TOPICS_MAX, data_bytes_max: limits.event_bytes_max };
     let update = Update::parse(&form, dialect_of(caller).unwrap_or_default(), update_limits)?;
     for topic in &update.topics {
@@ -45,12 +46,14 @@ pub(super) async fn publish(
     }
     let now = state.now();
     caller.check_not_expired(now)?; // it may have taken its time to send
+    drop(form); // it may have to wait for the history, and has its data twice until then
     let data_bytes = update.data.len();
     let publication =
         update.into_publication(|| EventId::parse(&new_update_id(now)).expect("a UUID has only plain characters"));
     let left = spend(state, &publisher, data_bytes);
     let began = Instant::now();
     let appended = state.engine.append(publication, now).await?;
+    drop(held);
     state.counters.publish_time.observe(began.elapsed());
     state.counters.published.increment();
     state.counters.published_bytes.add(data_bytes as u64);
@@ -88,23 +91,15 @@ fn check_not_encoded(headers: &HeaderMap) -> Result<(), Rejection> {
 }
 
 /// The body, limited while it is read. It may have room for the largest data with every byte escaped, and for the rest.
-pub(super) async fn read(body: &mut Body, limits: &Limits) -> Result<Vec<u8>, Rejection> {
-    let bytes_max = limits.event_bytes_max.saturating_mul(ESCAPED_BYTES).saturating_add(FIELDS_BYTES_MAX);
-    let too_large = Rejection::TooLarge { bytes_max: limits.event_bytes_max };
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(too_large);
-    }
-    let mut bytes = Vec::new();
-    loop {
-        let next = tokio::time::timeout(limits.body_timeout, body.frame()).await;
-        let Some(frame) = next.map_err(|_| Rejection::Stalled)? else { return Ok(bytes) };
-        let frame = frame.map_err(|_| Rejection::Malformed)?;
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > bytes_max {
-            return Err(too_large);
-        }
-        bytes.extend_from_slice(&data);
-    }
+pub(super) async fn read(state: &HttpState, body: &mut Body) -> Result<(Vec<u8>, Held), Rejection> {
+    let event_bytes_max = state.limits().event_bytes_max;
+    let bytes_max = event_bytes_max.saturating_mul(ESCAPED_BYTES).saturating_add(FIELDS_BYTES_MAX);
+    read_whole(state, body, bytes_max).await.map_err(|fault| match fault {
+        BodyFault::TooLarge => Rejection::TooLarge { bytes_max: event_bytes_max },
+        BodyFault::Stalled => Rejection::Stalled,
+        BodyFault::BrokeOff => Rejection::Malformed,
+        BodyFault::NoRoom => Rejection::IncomingFull,
+    })
 }
 
 /// Most topics of an update.

@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode, Version};
 use tidings_core::Limit;
 use tidings_core::rate::TooFast;
 
+use crate::incoming;
 use crate::mercure::dialect::Dialect;
 use crate::mercure::form::Malformed;
 use crate::publishers::insert_none_left;
@@ -69,6 +70,8 @@ pub(super) enum Rejection {
         /// How long they may be.
         bytes_max: usize,
     },
+    /// The bodies of all requests together hold as much as they may.
+    IncomingFull,
     /// Its body is compressed.
     Encoded,
     /// The topic has ended.
@@ -109,12 +112,19 @@ impl Rejection {
     pub(super) fn answer(&self, dialect: Dialect, version: Version, metadata_url: &str) -> Response {
         let (status, text) = self.row(dialect);
         let mut response = text_answer(status, &text);
-        let is_temporary = matches!(self, Self::Draining | Self::KeysUnavailable | Self::TopicsFull | Self::TooFast(_));
+        let is_temporary = matches!(
+            self,
+            Self::Draining | Self::KeysUnavailable | Self::TopicsFull | Self::IncomingFull | Self::TooFast(_)
+        );
         response.extensions_mut().insert(if is_temporary { Refused::ForNow } else { Refused::ForItsRequest });
         if let Some(limit) = self.limit() {
             response.extensions_mut().insert(Reached { limit, who: None });
         }
         let headers = response.headers_mut();
+        // The rest of the body is still under way, so the next request could not be told from it.
+        if matches!(self, Self::TooLarge { .. } | Self::Stalled | Self::IncomingFull) && version < Version::HTTP_2 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(challenge) = self.challenge(metadata_url) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
@@ -129,9 +139,8 @@ impl Rejection {
                 headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(too_fast.retry_after)));
                 insert_none_left(headers, *too_fast);
             }
-            // The rest of the body is still under way, so the next request could not be told from it.
-            Self::TooLarge { .. } | Self::Stalled if version < Version::HTTP_2 => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            Self::IncomingFull => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(incoming::RETRY_AFTER)));
             }
             _ => {}
         }
@@ -145,6 +154,7 @@ impl Rejection {
             Self::Stalled => Some(Limit::BodyTime),
             Self::TopicsFull => Some(Limit::Topics),
             Self::TooLarge { .. } => Some(Limit::EventBytes),
+            Self::IncomingFull => Some(Limit::IncomingBytes),
             _ => None,
         }
     }
@@ -193,6 +203,9 @@ impl Rejection {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Content-Encoding; expected none".into())
             }
             (Self::TopicsFull, _) => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable: too many topics".into()),
+            (Self::IncomingFull, _) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable: too much is being published at once".into())
+            }
             (Self::TooFast(_), _) => (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests".into()),
             (Self::TopicEnded, _) => (StatusCode::CONFLICT, "the topic has ended; expected another topic".into()),
             (Self::NotStored, _) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error".into()),

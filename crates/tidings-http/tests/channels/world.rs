@@ -76,6 +76,7 @@ impl World {
             tls: None,
             streams: StreamShares::default(),
             publishers: Publishers::default(),
+            incoming: Arc::default(),
             limits,
             config,
         });

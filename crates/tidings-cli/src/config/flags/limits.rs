@@ -148,6 +148,18 @@ pub(crate) struct LimitFlags {
     )]
     pub(crate) head_timeout: Duration,
 
+    /// Most bytes of bodies that are being read or wait for the history, in all; the first 16 KiB of each do not count
+    ///
+    /// Cost: so much memory. At the limit a longer publication is refused (503).
+    #[arg(
+        long,
+        env = "TIDINGS_MAX_INCOMING_BYTES",
+        value_name = "SIZE",
+        default_value = "256MiB",
+        value_parser = parse_some_size
+    )]
+    pub(crate) max_incoming_bytes: usize,
+
     /// How long a request's body may go without a byte
     ///
     /// Cost: a publisher that stalls keeps its connection for so long.
