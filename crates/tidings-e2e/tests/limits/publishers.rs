@@ -31,6 +31,28 @@ fn an_event_that_is_too_long_is_refused_however_it_comes() {
 }
 
 #[test]
+fn bodies_hold_so_much_in_all_however_they_come() {
+    let hub = hub(&["--max-incoming-bytes", "64KiB"]);
+    let data = "x".repeat(200_000);
+    for (target, headers, data) in
+        [("/events/t", &[][..], data.clone()), ("/.well-known/mercure", &[FORM][..], format!("topic=t&data={data}"))]
+    {
+        let full = post(&hub, target, headers, &data);
+        assert_eq!(full.status, 503, "{}", full.text());
+        assert!(full.header("retry-after").is_some(), "{}", full.head);
+    }
+    let lines = format!("{{\"data\":\"{data}\"}}\n{{\"data\":\"the next line\"}}\n");
+    let answer = post(&hub, "/events", &[NDJSON], &lines).text();
+    let answers: Vec<_> = answer.lines().collect();
+    assert_eq!(answers.len(), 2, "{answer}");
+    assert!(answers[0].contains("\"line\":1") && answers[1].contains("\"id\""), "{answer}");
+    // What fits into a body's own room always finds some.
+    hub.publish("/events/t", &data[..16_000]);
+    expect_reached(&hub, "incoming_bytes", 3.0, None);
+    assert!(hub.metric("tidings_limit_use{limit=\"incoming_bytes\"}") < 0.5, "all is given back");
+}
+
+#[test]
 fn a_body_that_stalls_is_given_up() {
     let hub = hub(&["--body-timeout", "200ms"]);
     let mut stream = TcpStream::connect(hub.address()).expect("it listens");
