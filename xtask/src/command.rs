@@ -15,6 +15,7 @@ Commands:
   crash  kill the hub under load again and again, and prove that nothing is lost
   soak   put everything at once on the hub for minutes, and prove that it loses and keeps nothing
   bench  measure this hub beside others, and write the table of docs/performance.md
+  flood  attack this hub and nchan, and write what others notice into docs/performance.md
   help   print this text
 
 Options of test and lint:
@@ -35,7 +36,10 @@ Options of bench:
   --only A,B        only these servers: tidings, tidings-sync, tidings-keys, tidings-unbudgeted, batch, limit, durable-streams, axum, nchan
   --scenarios A,B   only these loads: fan1k, sat1k, lat1k, lat10k, many, idle, growth, topics100k, mixed, storm
   --render          measure nothing: write the page and the chart anew from bench/results.json
-With --only or --scenarios the table is printed and no committed file is written.";
+With --only or --scenarios the table is printed and no committed file is written.
+
+Options of flood:
+  --rounds N        how often all is measured; medians are shown (default: 3)";
 
 /// A command with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +50,7 @@ pub(crate) enum Command {
     Crash(CrashOptions),
     Soak(SoakOptions),
     Bench(BenchOptions),
+    Flood { rounds: usize },
     Help,
 }
 
@@ -63,6 +68,7 @@ impl Command {
             "crash" => Self::Crash(CrashOptions::default()),
             "soak" => Self::Soak(SoakOptions::default()),
             "bench" => Self::Bench(BenchOptions::default()),
+            "flood" => Self::Flood { rounds: 3 },
             "help" | "--help" | "-h" => Self::Help,
             _ => return Err(format!("there is no command {name:?}")),
         };
@@ -74,6 +80,11 @@ impl Command {
                 (_, "--help" | "-h") => return Ok(Self::Help),
                 (Self::Crash(options), option) => options.take(option, &mut arguments)?,
                 (Self::Soak(options), option) => options.take(option, &mut arguments)?,
+                (Self::Flood { rounds }, "--rounds") => {
+                    let raw = arguments.next().ok_or("--rounds needs a value")?;
+                    let given = raw.parse().ok().filter(|rounds| (1..=100).contains(rounds));
+                    *rounds = given.ok_or_else(|| format!("--rounds {raw:?}: expected 1 to 100"))?;
+                }
                 (Self::Bench(options), option) => options.take(option, &mut arguments)?,
                 _ => return Err(format!("{name} takes no {option:?}")),
             }
@@ -117,6 +128,10 @@ mod tests {
         check("bench --rounds", Err("--rounds needs a value"));
         check("bench --rounds 0", Err("--rounds \"0\": expected 1 to 100"));
         check("bench --fast", Err("bench takes no \"--fast\""));
+        check("flood", Ok(Command::Flood { rounds: 3 }));
+        check("flood --rounds 1", Ok(Command::Flood { rounds: 1 }));
+        check("flood --rounds 0", Err("--rounds \"0\": expected 1 to 100"));
+        check("flood --fast", Err("flood takes no \"--fast\""));
         check("", Err("a command is missing"));
         check("tset", Err("there is no command \"tset\""));
         check("test --fast", Err("test takes no \"--fast\""));

@@ -5,6 +5,7 @@
 
 mod chart;
 mod disk;
+mod flood;
 mod machine;
 mod options;
 mod peers;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use crate::lint::cargo;
 use crate::steps::{Done, Steps};
 use crate::workspace::Workspace;
+pub(crate) use flood::all as flood;
 use machine::Machine;
 pub(crate) use options::BenchOptions;
 use peers::{Peer, Programs};
