@@ -81,18 +81,19 @@ mod tests {
     #[test]
     fn the_first_to_come_is_the_first_whoever_has_left() {
         let mut heads = Heads::new();
-        let [a, b, c] = ["a", "b", "c"].map(|name| heads.insert(name, Tick(u64::from(name.as_bytes()[0]))));
-        assert_eq!(heads.first(), Some((a, Tick(u64::from(b'a')))));
-        assert_eq!(heads.remove(b), Some("b"));
-        assert_eq!(heads.remove(a), Some("a"));
-        assert_eq!((heads.first(), heads.remove(a)), (Some((c, Tick(u64::from(b'c')))), None));
-        let d = heads.insert("d", Tick(200));
-        assert_eq!(heads.get_mut(d), Some(&mut "d"));
-        assert_eq!(heads.remove(c), Some("c"));
-        assert_eq!((heads.first(), heads.remove(d)), (Some((d, Tick(200))), Some("d")));
+        let [first, second, third] =
+            ["a", "b", "c"].map(|name| heads.insert(name, Tick(u64::from(name.as_bytes()[0]))));
+        assert_eq!(heads.first(), Some((first, Tick(u64::from(b'a')))));
+        assert_eq!(heads.remove(second), Some("b"));
+        assert_eq!(heads.remove(first), Some("a"));
+        assert_eq!((heads.first(), heads.remove(first)), (Some((third, Tick(u64::from(b'c')))), None));
+        let fourth = heads.insert("d", Tick(200));
+        assert_eq!(heads.get_mut(fourth), Some(&mut "d"));
+        assert_eq!(heads.remove(third), Some("c"));
+        assert_eq!((heads.first(), heads.remove(fourth)), (Some((fourth, Tick(200))), Some("d")));
         assert_eq!(heads.first(), None);
-        let e = heads.insert("e", Tick(300));
-        assert_eq!(heads.first(), Some((e, Tick(300))));
+        let fifth = heads.insert("e", Tick(300));
+        assert_eq!(heads.first(), Some((fifth, Tick(300))));
     }
 
     #[test]

@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::set_socket_recv_buffer_size;
-use rustix::net::{AddressFamily, SocketType};
 use tidings_history::recorders::{Listener, Pace, Publisher, Reader, Recorder, Wish};
 use tidings_history::{Interest, PublicationName, ReaderName, StartFrom};
 
 use super::stage::Stage;
 use crate::DEADLINE;
+use crate::never_reads::connect_with_little_room;
 
 /// A topic with more events than slow readers can take, and its readers that are recorded.
 #[derive(Debug)]
@@ -146,16 +145,6 @@ impl Idler {
         let _ = stream.write_all(request.as_bytes());
         stream
     }
-}
-
-/// A connection whose reading side holds little, so that the hub soon cannot write.
-fn connect_with_little_room(address: SocketAddr) -> TcpStream {
-    let SocketAddr::V4(v4) = address else { panic!("the hub of a test listens on IPv4") };
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket more");
-    // Before it connects, or it counts for nothing.
-    set_socket_recv_buffer_size(&socket, 4096).expect("a small buffer");
-    rustix::net::connect(&socket, &v4).expect("the hub listens");
-    TcpStream::from(socket)
 }
 
 const KIB: usize = 1024;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub(crate) use tidings_e2e::eventually;
 use tidings_e2e::{Attack, DEADLINE, Flood, Hub, Kind};
 use tidings_history::recorders::{Base, Listener, Publisher, Reader, Recorder, Wish};
 use tidings_history::{Interest, StartFrom, check, sentences};
@@ -39,16 +40,6 @@ fn start(hub: &Hub, kind: Kind, path: &str, count: usize, bytes: u64, time: Dura
         env!("CARGO_BIN_EXE_tidings-flood"),
         &Attack { kind, address, path: path.to_owned(), count, bytes, time },
     )
-}
-
-/// Looks again and again until it holds.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "waited for: {what}");
-        thread::sleep(Duration::from_millis(50)); // between two looks
-    }
 }
 
 /// The memory of the hub's process, shared pages in part. Unit: bytes.
@@ -114,9 +105,9 @@ impl Others {
     /// Waits until so many more events were taken.
     #[track_caller]
     pub(crate) fn publish_more(&self, count: u64) {
-        let wanted = self.recorder.tally().acknowledged + count;
-        let waited = self.recorder.wait_until(Instant::now() + DEADLINE, |tally| tally.acknowledged >= wanted);
-        waited.unwrap_or_else(|tally| panic!("waited for {wanted} publications, came to {tally:?}"));
+        let goal = self.recorder.tally().acknowledged + count;
+        let waited = self.recorder.wait_until(Instant::now() + DEADLINE, |tally| tally.acknowledged >= goal);
+        waited.unwrap_or_else(|tally| panic!("waited for {goal} publications, came to {tally:?}"));
     }
 
     /// All came to all, in order, on the streams with which they began; and every publication was taken.

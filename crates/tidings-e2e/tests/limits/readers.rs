@@ -1,33 +1,14 @@
 //! Limits of those who read: lag, time, memory, replays.
 
-use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::set_socket_recv_buffer_size;
-use tidings_e2e::{Hub, RawStream};
+use tidings_e2e::{Hub, NeverReads, RawStream};
 
 use crate::support::{eventually, expect_reached, hub};
 
 const WAYS: [&str; 2] = ["direct", "body"];
 const MIB: usize = 1024 * 1024;
-
-/// A reader that has asked for `/events/t` and never reads; it has room for little.
-struct NeverReads(#[expect(dead_code, reason = "it is only held")] TcpStream);
-
-impl NeverReads {
-    fn start(address: SocketAddr) -> Self {
-        use std::io::Write as _;
-        let SocketAddr::V4(v4) = address else { panic!("the hub of a test listens on IPv4") };
-        let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None)
-            .expect("the system has a socket more");
-        set_socket_recv_buffer_size(&socket, 4096).expect("a small buffer"); // before it connects, or it counts for nothing
-        rustix::net::connect(&socket, &v4).expect("the hub listens");
-        let mut stream = TcpStream::from(socket);
-        stream.write_all(b"GET /events/t HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it reads");
-        Self(stream)
-    }
-}
 
 fn wait_for_readers(hub: &Hub, count: u32) {
     eventually("the readers", || {
@@ -47,7 +28,7 @@ fn follow(hub: &Hub) -> RawStream {
 fn a_reader_that_takes_no_byte_is_ended_after_a_while() {
     for way in WAYS {
         let hub = hub(&["--slow-client-timeout", "300ms", "--delivery", way]);
-        let _slow = NeverReads::start(hub.address());
+        let _slow = NeverReads::start(hub.address(), "/events/t");
         wait_for_readers(&hub, 1);
         let data = "x".repeat(MIB / 2);
         for _ in 0..8 {
@@ -66,7 +47,7 @@ fn a_reader_that_takes_no_byte_is_ended_after_a_while() {
 fn a_reader_too_many_bytes_behind_is_ended() {
     for way in WAYS {
         let hub = hub(&["--max-lag-bytes", "1MiB", "--slow-client-timeout", "0", "--delivery", way]);
-        let _slow = NeverReads::start(hub.address());
+        let _slow = NeverReads::start(hub.address(), "/events/t");
         let mut reader = follow(&hub);
         wait_for_readers(&hub, 2);
         let data = "x".repeat(MIB / 4);
@@ -86,7 +67,7 @@ fn a_reader_too_many_bytes_behind_is_ended() {
 #[test]
 fn what_slow_readers_hold_is_limited() {
     let hub = hub(&["--max-buffered-bytes", "4MiB", "--slow-client-timeout", "0", "--max-event-bytes", "2MiB"]);
-    let _slow: Vec<_> = (0..16).map(|_| NeverReads::start(hub.address())).collect();
+    let _slow: Vec<_> = (0..16).map(|_| NeverReads::start(hub.address(), "/events/t")).collect();
     wait_for_readers(&hub, 16);
     let data = "x".repeat(2 * MIB);
     for _ in 0..4 {

@@ -1,11 +1,7 @@
 //! The hub that is looked into.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
-
-use rustix::net::sockopt::set_socket_recv_buffer_size;
-use tidings_e2e::{DEADLINE, Hub, RawStream};
+pub(crate) use tidings_e2e::eventually;
+use tidings_e2e::{Hub, NeverReads, RawStream};
 
 pub(crate) const TOKEN: &str = "0123456789abcdef";
 pub(crate) const OPERATOR: &str = "Authorization: Bearer 0123456789abcdef";
@@ -86,46 +82,4 @@ fn count(hub: &Hub, series: &str) -> u64 {
 /// A text as a part of a path or a query, whatever it holds.
 pub(crate) fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |escaped, byte| escaped + &format!("%{byte:02X}"))
-}
-
-/// A reader that never reads; it has room for little.
-pub(crate) struct NeverReads(TcpStream);
-
-impl NeverReads {
-    fn start(address: SocketAddr, target: &str) -> Self {
-        let SocketAddr::V4(v4) = address else { panic!("the hub of a test listens on IPv4") };
-        let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None)
-            .expect("the system has a socket more");
-        set_socket_recv_buffer_size(&socket, 4096).expect("a small buffer"); // before it connects, or it counts for nothing
-        rustix::net::connect(&socket, &v4).expect("the hub listens");
-        let mut stream = TcpStream::from(socket);
-        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("it reads");
-        Self(stream)
-    }
-
-    /// Reads at last, until there is no more.
-    #[track_caller]
-    pub(crate) fn expect_ended(&mut self) {
-        self.0.set_read_timeout(Some(DEADLINE)).expect("a deadline is not zero");
-        let mut bytes = [0; 16 * 1024];
-        loop {
-            match self.0.read(&mut bytes) {
-                Ok(1..) => {}
-                Ok(0) => return,
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return,
-                Err(error) => panic!("waited for the end of a stream, and reading gave {error}"),
-            }
-        }
-    }
-}
-
-/// Looks again and again until it holds.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "waited for: {what}");
-        std::thread::sleep(Duration::from_millis(20)); // between two looks
-    }
 }

@@ -167,13 +167,13 @@ mod tests {
         let mut lines = Lines::new(1024 * KIB);
         lines.push(b"a\n");
         assert_eq!(lines.next().map(|line| line.number), Some(1));
-        lines.push(&[b'x'; 200 * KIB]);
+        lines.push(&vec![b'x'; 200 * KIB]);
         assert_eq!((lines.next(), lines.len()), (None, 200 * KIB));
         assert_eq!((lines.skip(), lines.len(), lines.room()), (2, 0, 0));
         lines.push(b"the rest\nb\n");
         assert_eq!(lines.next(), Some(Line { number: 3, text: Some(Bytes::from_static(b"b")) }));
 
-        lines.push(&[&[b'y'; 200 * KIB][..], b"\nc"].concat());
+        lines.push(&[&vec![b'y'; 200 * KIB][..], b"\nc"].concat());
         assert_eq!(lines.next().and_then(|line| line.text).map(|text| text.len()), Some(200 * KIB));
         assert!(lines.room() < KIB, "{}", lines.room());
         assert_eq!(lines.finish().map(|line| line.number), Some(5));
