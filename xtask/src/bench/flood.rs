@@ -3,7 +3,7 @@
 //! The others are `tidings bench`: readers and a publisher that were there before. The attackers and the newcomers are
 //! `tidings-flood` of tidings-e2e. All are processes of their own, on the same machine.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -73,15 +73,15 @@ const ATTACKS: &[Attack] = &[
 ];
 
 const PEERS: [Peer; 2] = [Peer::Tidings, Peer::Nchan];
-/// The attack begins while the others warm up, and ends after them.
-const WARM_UP: Duration = Duration::from_secs(4);
+/// The others are there by then, and the attack begins; they are measured once it has been on for a while.
 const CONNECTED: Duration = Duration::from_millis(1500);
+const ATTACKED: Duration = Duration::from_millis(2500);
+const WARM_UP: &str = "4s";
 const SECONDS: &str = "11";
 /// Later than the others began, so that they share the worst of it.
 const NEWCOMER_SECONDS: &str = "8";
 
 /// What was measured of one server under one attack.
-#[derive(Debug)]
 struct Row {
     p50_ms: f64,
     p99_ms: f64,
@@ -92,6 +92,14 @@ struct Row {
     served: f64,
     new_p99_ms: f64,
     attack: String,
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50_ms, p99_ms, max_ms, lost, closed, asked, served, new_p99_ms, attack } = self;
+        write!(f, "p50 {p50_ms} ms, p99 {p99_ms} ms, at most {max_ms} ms; {lost} lost, {closed} closed; ")?;
+        write!(f, "{served} of {asked} newcomers served, p99 {new_p99_ms} ms; the attack: {attack}")
+    }
 }
 
 /// Builds what is needed, measures, and writes the section "Under attack" of docs/performance.md.
@@ -118,7 +126,7 @@ fn measure_all(workspace: &Workspace, rounds: usize) -> Result<Done, String> {
             for _ in 0..rounds {
                 match measure(&programs, &attacker, attack, attack.paths[at], peer) {
                     Ok(Some(row)) => {
-                        println!("{}, {}: {row:?}", attack.title, peer.name());
+                        println!("{}, {}: {row}", attack.title, peer.name());
                         rows.push(row);
                     }
                     Ok(None) => println!("{}: not here", peer.name()),
@@ -169,14 +177,7 @@ fn measure(
     let address = server.address().to_string();
     let mut load = Command::new(&programs.tidings);
     load.args(["bench", &format!("http://{address}"), "--json", "--subscribers", "100", "--rate", "50"]);
-    load.args([
-        "--warm-up",
-        &format!("{}s", WARM_UP.as_secs()),
-        "--duration",
-        &format!("{SECONDS}s"),
-        "--timeout",
-        "120s",
-    ]);
+    load.args(["--warm-up", WARM_UP, "--duration", &format!("{SECONDS}s"), "--timeout", "120s"]);
     load.args(peer.flags()).stdin(Stdio::null()).stdout(Stdio::piped()).env_remove("TIDINGS_TOKEN");
     let load = Running(load.spawn().map_err(|error| format!("tidings bench: {error}"))?);
     thread::sleep(CONNECTED); // the others are there before the attack
@@ -189,7 +190,7 @@ fn measure(
     };
     let under_way =
         if attack.kind.is_empty() { None } else { Some(flood(attack.kind, path, attack.count, attack.bytes, "120")?) };
-    thread::sleep(WARM_UP - CONNECTED);
+    thread::sleep(ATTACKED);
     let new_path = if peer == Peer::Nchan { "/pub/new" } else { "/events/new" };
     let newcomers = flood("newcomers", new_path, 20, 0, NEWCOMER_SECONDS)?.report()?;
     let report: Value = serde_json::from_str(&load.output()?).map_err(|error| format!("tidings bench: {error}"))?;
