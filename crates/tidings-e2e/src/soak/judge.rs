@@ -77,9 +77,10 @@ pub(super) fn mib(bytes: u64) -> String {
 
 /// After these the allocator and all caches are warm.
 const WARM_CYCLES: usize = 2;
-/// How much more may be held after the last cycle than after the warm ones: what an allocator leaves here and there. A hub
-/// that lost 100 bytes for each connection of a soak of ten minutes would hold more. Unit: bytes.
-const GROWTH_MAX: u64 = 8 * 1024 * 1024;
+/// How much more may be held after the last cycle than after the warm ones, for what an allocator leaves here and there:
+/// 3 MiB were seen in a minute and 8 in ten, none of which came with connections alone. A hub that lost 100 bytes for each
+/// of the 160,000 connections of the other eight cycles of ten minutes would hold more. Unit: bytes.
+const GROWTH_MAX: u64 = 12 * 1024 * 1024;
 /// What a hub takes for each key and each topic that it is to remember: docs/limits.md says about 200, and the tables that
 /// they are in grow by doubling. Unit: bytes.
 const REMEMBERED_BYTES: u64 = 300;
@@ -135,21 +136,21 @@ mod tests {
     #[test]
     fn a_hub_that_gives_everything_back_is_well() {
         check(&[30, 34, 33, 36, 35, 34], BEGAN, &[]);
-        check(&[30, 34, 42], Held { history_files: 60, ..BEGAN }, &[]); // as much history as there may be
+        check(&[30, 34, 46], Held { history_files: 60, ..BEGAN }, &[]); // as much history as there may be
         check(&[90], BEGAN, &[]); // nothing to compare it with
     }
 
     #[test]
     fn a_hub_that_grows_with_each_cycle_is_found_out() {
-        check(&[30, 34, 38, 42, 46], BEGAN, &["memory: 46.0 MiB after the last cycle"]);
-        check(&[30, 30, 30, 39], BEGAN, &["30.0 MiB, 30.0 MiB, 30.0 MiB, 39.0 MiB"]);
+        check(&[30, 34, 39, 44, 49], BEGAN, &["memory: 49.0 MiB after the last cycle"]);
+        check(&[30, 30, 30, 43], BEGAN, &["30.0 MiB, 30.0 MiB, 30.0 MiB, 43.0 MiB"]);
     }
 
     #[test]
     fn what_a_hub_is_to_remember_may_take_room() {
         let after = |remembered| {
             let warm = rest(30, BEGAN);
-            [warm, warm, Rest { remembered, ..rest(40, BEGAN) }]
+            [warm, warm, Rest { remembered, ..rest(44, BEGAN) }]
         };
         assert_eq!(faults_of(&rest(10, BEGAN), &after(7000)), [""; 0], "2 MiB more for 7,000");
         assert_eq!(faults_of(&rest(10, BEGAN), &after(6900)).len(), 1, "less for fewer");
