@@ -374,6 +374,9 @@ impl Hall {
 
 /// Is it a whole head, and is it worth parsing here? The first `searched` bytes hold no empty line.
 fn judge(read: &[u8], searched: usize, head_bytes_max: usize) -> Head {
+    if !may_be_a_head(read) {
+        return Head::Other; // somebody who speaks TLS, say: nothing that is worth waiting for
+    }
     // Three bytes may have been the begin of one.
     if !has_empty_line(&read[searched.saturating_sub(3)..]) {
         return if read.len() >= head_bytes_max { Head::Other } else { Head::Incomplete };
@@ -381,6 +384,11 @@ fn judge(read: &[u8], searched: usize, head_bytes_max: usize) -> Head {
     // Where more has come than one head, the client has not waited for its answer.
     let is_alone = read.ends_with(b"\n\r\n") || read.ends_with(b"\n\n");
     if is_alone && read.starts_with(b"GET ") { Head::PlainGet } else { Head::Other }
+}
+
+/// A head begins with the name of a method; a client may send an empty line before it. (RFC 9112, 2.2)
+fn may_be_a_head(read: &[u8]) -> bool {
+    read.first().is_none_or(|first| first.is_ascii_graphic() || matches!(first, b'\r' | b'\n'))
 }
 
 /// Has a whole head come? It ends with an empty line, and the line before that may end with a bare line feed.
@@ -444,7 +452,7 @@ mod tests {
         check("POST / HTTP/1.1\r\n", "incomplete");
         check("POST / HTTP/1.1\r\n\r\n", "other");
         check("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "other");
-        check("\x16\x03\x01", "incomplete");
+        check("\x16\x03\x01", "other");
         check(&format!("GET /{}", "a".repeat(70)), "other");
     }
 
