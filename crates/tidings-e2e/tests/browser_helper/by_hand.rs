@@ -3,7 +3,7 @@
 use serde_json::json;
 use tidings_e2e::Browser;
 
-use crate::scripted::Scripted;
+use crate::scripted::{Asked, Scripted};
 use crate::tabs::{Home, begin, data, listen_too, value, wait_for_got, wait_for_got_too};
 
 #[test]
@@ -47,17 +47,23 @@ fn seven_tabs_of_seven_topics_share_one_connection() {
     let hub = Scripted::start();
     let browser = Browser::start();
     let mut tabs = Vec::new();
-    let mut stream = None;
+    let mut streams = Vec::new();
     for number in 0..7 {
         tabs.push(browser.new_tab());
         browser.open(&hub.url("/"));
         begin(&browser, Home::Worker, &[&format!("chat/{number}")]);
-        let asked = hub.wait_for_request();
-        assert_eq!(asked.target.matches("topic=chat").count(), tabs.len(), "{}", asked.target);
-        stream = Some(asked.stream(&opening(1))); // the one before has ended
+        let topics = |asked: &Asked| asked.target.matches("topic=chat").count();
+        let mut asked = hub.wait_for_request();
+        if topics(&asked) + 1 == tabs.len() {
+            // Asked for once more before this tab came: a browser does that when a connection breaks.
+            streams.push(asked.stream(&opening(1)));
+            asked = hub.wait_for_request();
+        }
+        assert_eq!(topics(&asked), tabs.len(), "{}", asked.target);
+        streams.push(asked.stream(&opening(1))); // the one before has ended
         browser.wait_for("hub.state === 'open'");
     }
-    let mut stream = stream.expect("there are seven");
+    let stream = streams.last_mut().expect("there are seven");
     for number in 0..7 {
         stream.send(&event(2 + number, &format!("chat/{number}"), "message", &format!("for {number}")));
     }
