@@ -182,7 +182,8 @@ fn hub(programs: &Programs, history: &[&str]) -> Start {
     Start::announcing(command)
 }
 
-/// Room for 1,000 events of each topic, so that clients that come back can get what they missed.
+/// Room for 2,000 events of each topic, so that clients that come back can get what they missed; the hub's own times for
+/// heads and bodies, so that a flood meets the same.
 fn nginx_configuration(port: u16, folder: &str) -> String {
     format!(
         "load_module modules/ngx_nchan_module.so;
@@ -194,6 +195,8 @@ events {{ worker_connections 19900; }}
 http {{
     access_log off;
     keepalive_requests 100000000;
+    client_header_timeout 10s;
+    client_body_timeout 30s;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location ~ ^/pub/(\\w+)$ {{

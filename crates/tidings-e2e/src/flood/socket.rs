@@ -4,12 +4,13 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 
 use rustix::io::Errno;
-use rustix::net::sockopt::set_socket_recv_buffer_size;
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// One address has some 28,000 ports for clients; these leave room for others.
+/// Ports of one address that are used, and the first of them.
 const CONNECTIONS_PER_ADDRESS: u64 = 10_000;
+const PORT_FIRST: u16 = 20_000;
 
 /// A connection that is being made; what is written before it is there comes back as `WouldBlock`.
 ///
@@ -20,8 +21,13 @@ pub(super) fn begin(to: SocketAddrV4, number: u64, is_small: bool) -> io::Result
     if is_small {
         set_socket_recv_buffer_size(&socket, 4096)?; // before it connects, or it counts for nothing
     }
-    let host = u8::try_from(number / CONNECTIONS_PER_ADDRESS % 200).expect("it is below 200");
-    bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2 + host), 0))?;
+    // The port is chosen here: the system looks for a free one for long when many are taken. Another attacker may have the
+    // same one, for another server.
+    set_socket_reuseaddr(&socket, true)?;
+    let first = u64::from(std::process::id()) * 7;
+    let host = u8::try_from((first + number / CONNECTIONS_PER_ADDRESS) % 200).expect("it is below 200");
+    let port = PORT_FIRST + u16::try_from(number % CONNECTIONS_PER_ADDRESS).expect("it is below 10,000");
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2 + host), port))?;
     match connect(&socket, &to) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
         Err(error) => Err(error.into()),
