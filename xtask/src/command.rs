@@ -1,6 +1,6 @@
 //! What was asked for on the command line.
 
-use crate::bench::BenchOptions;
+use crate::bench::{BenchOptions, FLOODS};
 use crate::crash::CrashOptions;
 use crate::soak::SoakOptions;
 
@@ -39,7 +39,8 @@ Options of bench:
 With --only or --scenarios the table is printed and no committed file is written.
 
 Options of flood:
-  --rounds N        how often all is measured; medians are shown (default: 3)";
+  --rounds N        how often all is measured; medians are shown (default: 3)
+  --only A,B        only these: none, silent, heads, bodies, topics, selectors; the page is not written then";
 
 /// A command with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub(crate) enum Command {
     Crash(CrashOptions),
     Soak(SoakOptions),
     Bench(BenchOptions),
-    Flood { rounds: usize },
+    Flood { rounds: usize, only: Vec<String> },
     Help,
 }
 
@@ -68,7 +69,7 @@ impl Command {
             "crash" => Self::Crash(CrashOptions::default()),
             "soak" => Self::Soak(SoakOptions::default()),
             "bench" => Self::Bench(BenchOptions::default()),
-            "flood" => Self::Flood { rounds: 3 },
+            "flood" => Self::Flood { rounds: 3, only: Vec::new() },
             "help" | "--help" | "-h" => Self::Help,
             _ => return Err(format!("there is no command {name:?}")),
         };
@@ -80,7 +81,14 @@ impl Command {
                 (_, "--help" | "-h") => return Ok(Self::Help),
                 (Self::Crash(options), option) => options.take(option, &mut arguments)?,
                 (Self::Soak(options), option) => options.take(option, &mut arguments)?,
-                (Self::Flood { rounds }, "--rounds") => {
+                (Self::Flood { only, .. }, "--only") => {
+                    let raw = arguments.next().ok_or("--only needs a value")?;
+                    *only = raw.split(',').map(str::to_owned).collect();
+                    if let Some(unknown) = only.iter().find(|name| !FLOODS.contains(&name.as_str())) {
+                        return Err(format!("--only {unknown:?}: expected some of {}", FLOODS.join(",")));
+                    }
+                }
+                (Self::Flood { rounds, .. }, "--rounds") => {
                     let raw = arguments.next().ok_or("--rounds needs a value")?;
                     let given = raw.parse().ok().filter(|rounds| (1..=100).contains(rounds));
                     *rounds = given.ok_or_else(|| format!("--rounds {raw:?}: expected 1 to 100"))?;
@@ -128,8 +136,13 @@ mod tests {
         check("bench --rounds", Err("--rounds needs a value"));
         check("bench --rounds 0", Err("--rounds \"0\": expected 1 to 100"));
         check("bench --fast", Err("bench takes no \"--fast\""));
-        check("flood", Ok(Command::Flood { rounds: 3 }));
-        check("flood --rounds 1", Ok(Command::Flood { rounds: 1 }));
+        check("flood", Ok(Command::Flood { rounds: 3, only: Vec::new() }));
+        check("flood --rounds 1", Ok(Command::Flood { rounds: 1, only: Vec::new() }));
+        check("flood --only silent", Ok(Command::Flood { rounds: 3, only: vec!["silent".to_owned()] }));
+        check(
+            "flood --only noise",
+            Err("--only \"noise\": expected some of none,silent,heads,bodies,topics,selectors"),
+        );
         check("flood --rounds 0", Err("--rounds \"0\": expected 1 to 100"));
         check("flood --fast", Err("flood takes no \"--fast\""));
         check("", Err("a command is missing"));

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Command::Crash(options) => crash::all(&workspace, &options, &mut steps),
         Command::Soak(options) => soak::all(&workspace, &options, &mut steps),
         Command::Bench(options) => bench::all(&workspace, &options, &mut steps),
-        Command::Flood { rounds } => bench::flood(&workspace, rounds, &mut steps),
+        Command::Flood { rounds, only } => bench::flood(&workspace, rounds, &only, &mut steps),
         Command::Lint { advisories } => lint::all(&workspace, advisories, &mut steps),
         Command::Test { advisories } => {
             // Without its programs and clients most of the suite would fail for one and the same reason.

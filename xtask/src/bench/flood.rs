@@ -33,7 +33,7 @@ struct Attack {
 
 /// Sizes that both servers can bear here: each has places for about 19,500 connections.
 const ATTACKS: &[Attack] = &[
-    Attack { title: "none", kind: "", paths: ["", ""], count: 0, bytes: 0 },
+    Attack { title: "none", kind: "none", paths: ["", ""], count: 0, bytes: 0 },
     Attack { title: "15,000 silent connections", kind: "silent", paths: ["/", "/"], count: 15_000, bytes: 0 },
     Attack {
         title: "20,000 silent connections, more than there are places",
@@ -72,6 +72,9 @@ const ATTACKS: &[Attack] = &[
     },
 ];
 
+/// All kinds of floods, as the command line calls them.
+pub(crate) const FLOODS: [&str; 6] = ["none", "silent", "heads", "bodies", "topics", "selectors"];
+
 const PEERS: [Peer; 2] = [Peer::Tidings, Peer::Nchan];
 /// The others are there by then, and the attack begins; they are measured once it has been on for a while.
 const CONNECTED: Duration = Duration::from_millis(1500);
@@ -103,24 +106,25 @@ impl fmt::Display for Row {
 }
 
 /// Builds what is needed, measures, and writes the section "Under attack" of docs/performance.md.
-pub(crate) fn all(workspace: &Workspace, rounds: usize, steps: &mut Steps) {
+pub(crate) fn all(workspace: &Workspace, rounds: usize, only: &[String], steps: &mut Steps) {
     let built = steps.step("build", || {
         cargo(workspace, &["build", "--release", "--package", "tidings-cli"])?;
         cargo(workspace, &["build", "--release", "--package", "tidings-e2e", "--bin", "tidings-flood"])
     });
     if built {
-        steps.step("flood", || measure_all(workspace, rounds));
+        steps.step("flood", || measure_all(workspace, rounds, only));
     }
 }
 
-fn measure_all(workspace: &Workspace, rounds: usize) -> Result<Done, String> {
+fn measure_all(workspace: &Workspace, rounds: usize, only: &[String]) -> Result<Done, String> {
     let programs = Programs::find(workspace);
     let attacker = workspace.target().join("release/tidings-flood");
     let machine = Machine::look(&workspace.root);
     let mut text = format!("{} Medians of {rounds} rounds.\n\n", machine.sentence());
     text.push_str("| flood | server | p50, ms | p99, ms | lost | newcomers served | their p99, ms |\n");
     text.push_str("|---|---|---:|---:|---:|---:|---:|\n");
-    for attack in ATTACKS {
+    let is_wanted = |attack: &&Attack| only.is_empty() || only.iter().any(|kind| kind == attack.kind);
+    for attack in ATTACKS.iter().filter(is_wanted) {
         for (at, peer) in PEERS.into_iter().enumerate() {
             let mut rows = Vec::new();
             for _ in 0..rounds {
@@ -139,6 +143,9 @@ fn measure_all(workspace: &Workspace, rounds: usize) -> Result<Done, String> {
         }
     }
     println!("\n{text}");
+    if !only.is_empty() {
+        return Ok(Done::Passed);
+    }
     let page = workspace.root.join("docs/performance.md");
     let before = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
     super::write(&page, &into_page(&before, &text)?)?;
@@ -189,7 +196,7 @@ fn measure(
         command.spawn().map(Running).map_err(|error| format!("{}: {error}", attacker.display()))
     };
     let under_way =
-        if attack.kind.is_empty() { None } else { Some(flood(attack.kind, path, attack.count, attack.bytes, "120")?) };
+        if attack.kind == "none" { None } else { Some(flood(attack.kind, path, attack.count, attack.bytes, "120")?) };
     thread::sleep(ATTACKED);
     let new_path = if peer == Peer::Nchan { "/pub/new" } else { "/events/new" };
     let newcomers = flood("newcomers", new_path, 20, 0, NEWCOMER_SECONDS)?.report()?;

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::lint::cargo;
 use crate::steps::{Done, Steps};
 use crate::workspace::Workspace;
-pub(crate) use flood::all as flood;
+pub(crate) use flood::{FLOODS, all as flood};
 use machine::Machine;
 pub(crate) use options::BenchOptions;
 use peers::{Peer, Programs};
