@@ -120,7 +120,8 @@ fn measure_all(workspace: &Workspace, rounds: usize, only: &[String]) -> Result<
     let programs = Programs::find(workspace);
     let attacker = workspace.target().join("release/tidings-flood");
     let machine = Machine::look(&workspace.root);
-    let mut text = format!("{} Medians of {rounds} rounds.\n\n", machine.sentence());
+    let rounds_told = if rounds == 1 { "One round.".to_owned() } else { format!("Medians of {rounds} rounds.") };
+    let mut text = format!("{} {rounds_told}\n\n", machine.sentence());
     text.push_str("| flood | server | p50, ms | p99, ms | lost | newcomers served | their p99, ms |\n");
     text.push_str("|---|---|---:|---:|---:|---:|---:|\n");
     let is_wanted = |attack: &&Attack| only.is_empty() || only.iter().any(|kind| kind == attack.kind);
