@@ -8,6 +8,7 @@ use tidings_history::recorders::{Base, Publisher, Recorder, Wish};
 use tidings_history::{Outcome, PublicationName};
 
 use super::{CrashPlan, Retention};
+use crate::quiet::join_publishers;
 
 /// All topics of the load.
 pub(super) const TOPICS: [&str; 8] =
@@ -63,9 +64,7 @@ impl<'scope> Load<'scope> {
 
     /// Waits until all have got their last answer.
     pub(super) fn join(self) {
-        for thread in self.threads {
-            thread.join().expect("a publisher failed");
-        }
+        join_publishers(self.threads);
     }
 }
 

@@ -20,6 +20,7 @@ use tidings_history::{History, Summary, check, sentences};
 
 use crate::hub::Hub;
 use crate::program::Finished;
+use crate::quiet::QuietAtEnd;
 use crate::{DEADLINE, artifact};
 use audience::Audience;
 pub(crate) use load::any_filler;
@@ -118,15 +119,6 @@ struct Run<'a> {
     directory: &'a TempDir,
 }
 
-/// Ends the recorder's waiting, also when a check fails: the threads of the load could not be joined otherwise.
-struct StopAtEnd<'a>(&'a Recorder);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
-}
-
 impl Run<'_> {
     /// Loads, kills, restarts, and lets everybody read to the end.
     fn run(&self, tell: &mut dyn FnMut(&str)) -> History {
@@ -152,8 +144,8 @@ impl Run<'_> {
         let base = Base::parse(&hub.url("")).expect("a hub's own URL");
         let is_quiet = AtomicBool::new(false);
         thread::scope(|scope| {
-            let _stop = StopAtEnd(recorder);
             let mut audience = Audience::gather(recorder, &base, plan);
+            let _quiet = QuietAtEnd { is_quiet: &is_quiet, recorders: vec![recorder.clone()] };
             let load = Load::start(scope, recorder, &base, plan, &is_quiet);
             for kill in 1..=plan.kills {
                 let goal = recorder.tally().acknowledged + acknowledged_before_kill(&mut chance);

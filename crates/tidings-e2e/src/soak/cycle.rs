@@ -14,11 +14,10 @@ use super::finite::begin_and_end_topics;
 use super::http2::{ByHttp2, come_and_go_by_http2};
 use super::load::Load;
 use super::plan::{Part, READERS_IN_A_ROOM, SoakPlan};
-use super::quiet::QuietAtEnd;
 use super::room::{Ids, Room};
 use super::slow::{Firehose, be_in_the_way, pour};
 use super::stage::Stage;
-use crate::DEADLINE;
+use crate::quiet::{QuietAtEnd, join_publishers};
 
 /// A cycle that is to be run.
 pub(super) struct Cycle<'a> {
@@ -82,7 +81,7 @@ impl Cycle<'_> {
 
             self.come_and_go(&mut rooms);
             is_quiet.store(true, Ordering::Relaxed);
-            join(publishers);
+            join_publishers(publishers);
             Passers {
                 idlers: idlers.join().expect("nobody is kept from being in the way"),
                 by_http2: by_http2.join().expect("a reader by HTTP/2 failed"),
@@ -139,19 +138,6 @@ impl Cycle<'_> {
 
     fn chance(&self, kind: u64, number: usize) -> fastrand::Rng {
         self.plan.chance(Part { cycle: self.number, kind, number })
-    }
-}
-
-/// Waits until all have got their last answer. Without a hub they would wait for ever.
-#[track_caller]
-fn join(publishers: Vec<ScopedJoinHandle<'_, ()>>) {
-    let deadline = Instant::now() + DEADLINE;
-    while !publishers.iter().all(ScopedJoinHandle::is_finished) {
-        assert!(Instant::now() < deadline, "publishers wait for the hub, and it does not answer");
-        thread::sleep(Duration::from_millis(20)); // between two looks
-    }
-    for publisher in publishers {
-        publisher.join().expect("a publisher failed");
     }
 }
 

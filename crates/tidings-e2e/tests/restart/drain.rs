@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tidings_e2e::{DEADLINE, Hub};
+use tidings_e2e::{DEADLINE, Hub, QuietAtEnd, join_publishers};
 use tidings_history::recorders::{Base, Listener, Publisher, Reader, Recorder, Wish};
 use tidings_history::{Interest, StartFrom};
 
@@ -31,6 +31,7 @@ fn five_thousand_streams_are_drained_in_slices_and_lose_nothing() {
             Listener::new(Interest::in_topics(TOPICS.iter().copied()), StartFrom::Live).with_opening().with_retry_kept()
         };
         let readers: Vec<_> = (0..STREAMS).map(|_| Reader::start(&recorder, &base, listener())).collect();
+        let _quiet = QuietAtEnd { is_quiet: &is_quiet, recorders: vec![recorder.clone()] };
         wait_for_streams(&recorder, STREAMS);
         let load = publish_until_quiet(scope, &recorder, &base, TOPICS, Duration::from_millis(200), &is_quiet);
         recorder.wait_until(Instant::now() + DEADLINE, |tally| tally.acknowledged >= 5).expect("it takes events");
@@ -45,7 +46,7 @@ fn five_thousand_streams_are_drained_in_slices_and_lose_nothing() {
         hub.start_again();
         wait_for_streams(&recorder, 2 * STREAMS);
         is_quiet.store(true, Ordering::Relaxed);
-        load.join().expect("the publisher is well");
+        join_publishers(vec![load]);
         let marker = Publisher::new(&recorder, &base).publish(&Wish::new("drain", "the last"));
         let marker = marker.expect("nobody stopped the recorder").name;
         let deadline = Instant::now() + DEADLINE;

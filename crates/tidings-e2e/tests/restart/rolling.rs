@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tidings_e2e::{DEADLINE, Hub, Proxy, request};
+use tidings_e2e::{DEADLINE, Hub, Proxy, QuietAtEnd, join_publishers, request};
 use tidings_history::recorders::{Base, Listener, Publisher, Reader, Recorder, Wish};
 use tidings_history::{Entry, Interest, Outcome, StartFrom};
 
@@ -32,6 +32,7 @@ fn a_rolling_restart_behind_a_proxy_loses_nothing_and_ends_no_reader_for_good() 
     thread::scope(|scope| {
         let mut loads = Vec::new();
         let readers = [0, 1].map(|at| gather(&recorders[at], &base, TOPICS[at]));
+        let _quiet = QuietAtEnd { is_quiet: &is_quiet, recorders: recorders.to_vec() };
         for (recorder, topics) in recorders.iter().zip(TOPICS) {
             wait_for_streams(recorder, READERS_EACH);
             for _ in 0..2 {
@@ -54,9 +55,7 @@ fn a_rolling_restart_behind_a_proxy_loses_nothing_and_ends_no_reader_for_good() 
         wait_for_streams(&recorders[0], 3 * READERS_EACH);
         wait_for_more(&recorders[0]);
         is_quiet.store(true, Ordering::Relaxed);
-        for load in loads {
-            load.join().expect("the publisher is well");
-        }
+        join_publishers(loads);
         for ((recorder, topics), readers) in recorders.iter().zip(TOPICS).zip(readers) {
             read_to_the_end(recorder, &base, topics, readers);
         }
