@@ -39,9 +39,13 @@ impl RawStream {
             request.push_str("\r\n");
         }
         request.push_str("\r\n");
-        self.stream
-            .write_all(request.as_bytes())
-            .unwrap_or_else(|error| panic!("sending to {}: {error}", self.address));
+        self.send(request.as_bytes());
+    }
+
+    /// Sends these bytes.
+    #[track_caller]
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap_or_else(|error| panic!("sending to {}: {error}", self.address));
     }
 
     /// Waits until `find` finds what it looks for in all bytes so far, and gives that.

@@ -10,6 +10,7 @@ mod channel;
 mod client_address;
 mod config;
 mod cors;
+mod drip;
 mod guard;
 mod header_text;
 mod incoming;
@@ -33,6 +34,7 @@ pub use admin::{
 pub use auth::Auth;
 pub use channel::{Prepared, Refusal, refuse, reset_frame};
 pub use config::{Access, Cors, Delivery, HttpConfig, MercureRules, TokenRules, Welcome};
+pub use drip::Dripping;
 pub use incoming::Incoming;
 pub use mercure::ActiveSubscriptions;
 pub use publishers::Publishers;

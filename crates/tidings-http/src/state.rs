@@ -9,6 +9,7 @@ use tidings_fanout::{AddressBlock, FanoutHandle, Shares};
 
 use crate::auth::Auth;
 use crate::config::HttpConfig;
+use crate::drip::Dripping;
 use crate::incoming::Incoming;
 use crate::mercure::ActiveSubscriptions;
 use crate::publishers::Publishers;
@@ -36,6 +37,8 @@ pub struct HttpState {
     pub publishers: Publishers,
     /// What the bodies of requests hold.
     pub incoming: Arc<Incoming>,
+    /// Those bodies that drip.
+    pub dripping: Dripping,
     /// What may grow, and how far.
     pub limits: Arc<LiveLimits>,
     /// How it answers.

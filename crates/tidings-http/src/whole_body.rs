@@ -1,11 +1,13 @@
 //! A request's body read to its end: limited in length, in time, and by what all bodies may hold.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::{Body, HttpBody as _};
+use http::request::Parts;
 use http_body_util::BodyExt as _;
 
+use crate::drip::DripWatch;
 use crate::incoming::{Held, Incoming, NoRoom};
 use crate::state::HttpState;
 
@@ -31,6 +33,7 @@ impl From<NoRoom> for BodyFault {
 /// A body of at most `bytes_max` bytes, and what it holds of what all may hold: keep that for as long as the data.
 pub(crate) async fn read_whole(
     state: &HttpState,
+    parts: &Parts,
     body: &mut Body,
     bytes_max: usize,
 ) -> Result<(Vec<u8>, Held), BodyFault> {
@@ -38,18 +41,14 @@ pub(crate) async fn read_whole(
         return Err(BodyFault::TooLarge);
     }
     let incoming: &Arc<Incoming> = &state.incoming;
-    let (mut held, mut bytes, began, mut drips) = (incoming.begin(), Vec::new(), Instant::now(), 0);
+    let (mut held, mut bytes, began) = (incoming.begin(), Vec::new(), Instant::now());
+    let mut drips = DripWatch::begin(&state.dripping, parts);
     loop {
-        // Who sends a few bytes a second wakes a task for each: thousands who do so together would be a wave that others
-        // wait behind. So they are read now and then, each at a time of its own; what has come meanwhile comes at once.
-        if drips >= DRIPS_MAX && began.elapsed() >= DRIPS_AGE {
-            tokio::time::sleep(DRIPS_PAUSE.mul_f64(fastrand::f64() + 0.5)).await;
-        }
         let limits = state.limits();
         let next = tokio::time::timeout(limits.body_timeout, body.frame()).await;
         let Some(frame) = next.map_err(|_| BodyFault::Stalled)? else { return Ok((bytes, held)) };
         let Ok(data) = frame.map_err(|_| BodyFault::BrokeOff)?.into_data() else { continue };
-        drips = if data.len() < DRIP_BYTES { drips + 1 } else { 0 };
+        drips.take(data.len(), limits.body_timeout);
         if bytes.len() + data.len() > bytes_max {
             return Err(BodyFault::TooLarge);
         }
@@ -61,11 +60,3 @@ pub(crate) async fn read_whole(
         held.push(&mut bytes, &data, bytes_max, limits.incoming_bytes_max)?;
     }
 }
-
-/// A frame of fewer bytes is a drip.
-const DRIP_BYTES: usize = 256;
-/// After so many drips without anything larger, in a body that has taken so long, it is read now and then.
-const DRIPS_MAX: u32 = 2;
-const DRIPS_AGE: Duration = Duration::from_secs(1);
-/// As a mean. Half of it to half as much again.
-const DRIPS_PAUSE: Duration = Duration::from_millis(800);

@@ -178,6 +178,7 @@ impl HubBuilder {
             streams: StreamShares::default(),
             publishers: Publishers::default(),
             incoming: Arc::default(),
+            dripping: Default::default(),
             limits,
             config: http,
         };

@@ -41,7 +41,7 @@ pub(crate) async fn publish(state: &Arc<HttpState>, parts: &Parts, body: &mut Bo
     let topic = single_topic(in_path.as_deref(), parameters.topic.as_deref())?;
     caller.check_may_publish(topic.as_str())?;
     check_rate(state, &publisher)?;
-    let (data, _held) = read_text(state, body).await?;
+    let (data, _held) = read_text(state, parts, body).await?;
     let publication = Publication {
         event_type: parameters.event_type,
         id: parameters.id,
@@ -148,9 +148,9 @@ fn is_ndjson(headers: &HeaderMap) -> bool {
 }
 
 /// The body as text, limited while it is read, and what it holds until the history has it.
-pub(super) async fn read_text(state: &HttpState, body: &mut Body) -> Result<(String, Held), Problem> {
+pub(super) async fn read_text(state: &HttpState, parts: &Parts, body: &mut Body) -> Result<(String, Held), Problem> {
     let limits = state.limits();
-    let read = read_whole(state, body, limits.event_bytes_max).await;
+    let read = read_whole(state, parts, body, limits.event_bytes_max).await;
     let (bytes, held) = read.map_err(|fault| match fault {
         BodyFault::TooLarge => Problem::TooLarge { bytes_max: limits.event_bytes_max },
         BodyFault::Stalled => Problem::BodyTimeout { timeout: limits.body_timeout },

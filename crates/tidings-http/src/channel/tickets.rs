@@ -33,7 +33,7 @@ pub(crate) async fn issue_ticket(state: &Arc<HttpState>, parts: &Parts, body: &m
     if state.phase.get() == Phase::Draining {
         return Err(draining());
     }
-    let (text, _held) = read_text(state, body).await?;
+    let (text, _held) = read_text(state, parts, body).await?;
     let topics = topics_of(&text, state.limits().topics_per_connection_max)?;
     let Some(identity) = caller.identity() else {
         // Open to all: the same page works here, and its address is a plain one.

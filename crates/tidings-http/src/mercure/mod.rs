@@ -106,7 +106,7 @@ async fn query(state: &HttpState, parts: &Parts, body: &mut Body) -> Response {
 }
 
 async fn read_query(state: &HttpState, parts: &Parts, body: &mut Body) -> Result<Vec<u8>, Rejection> {
-    let form = publish::read(state, body).await?.0;
+    let form = publish::read(state, parts, body).await?.0;
     // A body of another kind has no parameters.
     Ok(if form::is_form(&parts.headers) { form } else { Vec::new() })
 }

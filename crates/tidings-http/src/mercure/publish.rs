@@ -38,7 +38,7 @@ pub(super) async fn publish(
     let publisher = Publisher::of(state, parts, caller);
     check_rate(state, &publisher)?;
     let limits = &state.limits();
-    let (form, held) = read(state, body).await?;
+    let (form, held) = read(state, parts, body).await?;
     let update_limits = UpdateLimits { topics_max: TOPICS_MAX, data_bytes_max: limits.event_bytes_max };
     let update = Update::parse(&form, dialect_of(caller).unwrap_or_default(), update_limits)?;
     for topic in &update.topics {
@@ -91,10 +91,10 @@ fn check_not_encoded(headers: &HeaderMap) -> Result<(), Rejection> {
 }
 
 /// The body, limited while it is read. It may have room for the largest data with every byte escaped, and for the rest.
-pub(super) async fn read(state: &HttpState, body: &mut Body) -> Result<(Vec<u8>, Held), Rejection> {
+pub(super) async fn read(state: &HttpState, parts: &Parts, body: &mut Body) -> Result<(Vec<u8>, Held), Rejection> {
     let event_bytes_max = state.limits().event_bytes_max;
     let bytes_max = event_bytes_max.saturating_mul(ESCAPED_BYTES).saturating_add(FIELDS_BYTES_MAX);
-    read_whole(state, body, bytes_max).await.map_err(|fault| match fault {
+    read_whole(state, parts, body, bytes_max).await.map_err(|fault| match fault {
         BodyFault::TooLarge => Rejection::TooLarge { bytes_max: event_bytes_max },
         BodyFault::Stalled => Rejection::Stalled,
         BodyFault::BrokeOff => Rejection::Malformed,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -28,6 +28,7 @@ use super::io::{Io, Unflushed};
 use super::porter::response_head;
 use crate::channel::refuse_for_limit;
 use crate::client_address::Peer;
+use crate::drip::ReadRest;
 use crate::tls::{self, CameByHttps, Private, Tls};
 use crate::{HttpState, TakeOver, Takeover};
 
@@ -208,9 +209,10 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin), mut read: Vec<u8>, byt
 async fn serve_http1(visitor: Visitor, closing: CancellationToken, io: Io, permit: Permit) -> hyper::Result<()> {
     let state = Arc::clone(&visitor.state);
     let slot = Arc::new(Slot { unflushed: io.unflushed(), taken: Mutex::default() });
-    let takeover = Takeover(slot.clone());
+    let (takeover, read_rest) = (Takeover(slot.clone()), io.read_rest());
     let handler = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(takeover.clone());
+        offer_rest(&mut request, &read_rest);
         visitor.clone().respond(request)
     });
     let mut driver = http1::Builder::new()
@@ -235,6 +237,13 @@ async fn serve_http1(visitor: Visitor, closing: CancellationToken, io: Io, permi
         hand_over(&state, &slot, driver.into_parts(), permit);
     }
     Ok(())
+}
+
+/// Whoever reads its body may have the connection rest.
+fn offer_rest(request: &mut Request<Incoming>, read_rest: &ReadRest) {
+    if !request.body().is_end_stream() {
+        request.extensions_mut().insert(read_rest.clone());
+    }
 }
 
 /// Gives the socket to a shard. Hyper has written all it had and is in the middle of no answer: it waits for the handler
@@ -264,7 +273,11 @@ async fn serve_private(
     _permit: Permit,
 ) -> hyper::Result<()> {
     let head_bytes_max = visitor.state.limits().head_bytes_max;
-    let handler = service_fn(move |request| visitor.clone().respond(request));
+    let read_rest = io.read_rest();
+    let handler = service_fn(move |mut request| {
+        offer_rest(&mut request, &read_rest);
+        visitor.clone().respond(request)
+    });
     let mut driver = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

@@ -15,12 +15,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use crate::drip::ReadRest;
+
 /// A socket whose first bytes were read by somebody else, or what makes one private.
 pub(super) struct Io<S = TcpStream> {
     stream: TokioIo<S>,
     /// What was read before; it comes first.
     before: Bytes,
     has_unflushed: Unflushed,
+    read_rest: ReadRest,
+    /// Until when nothing is read.
+    resting: Option<Pin<Box<Sleep>>>,
     /// How long the peer may take no byte while there is something for it.
     write_timeout: Option<Duration>,
     /// Until when it may, since it takes none.
@@ -39,11 +44,34 @@ impl Unflushed {
 
 impl<S> Io<S> {
     pub(super) fn new(stream: S, before: Bytes, write_timeout: Option<Duration>) -> Self {
-        Self { stream: TokioIo::new(stream), before, has_unflushed: Unflushed::default(), write_timeout, stall: None }
+        Self {
+            stream: TokioIo::new(stream),
+            before,
+            has_unflushed: Unflushed::default(),
+            read_rest: ReadRest::default(),
+            resting: None,
+            write_timeout,
+            stall: None,
+        }
     }
 
     pub(super) fn unflushed(&self) -> Unflushed {
         self.has_unflushed.clone()
+    }
+
+    pub(super) fn read_rest(&self) -> ReadRest {
+        self.read_rest.clone()
+    }
+
+    /// Pending while nothing is to be read. The socket wakes nobody then: it wakes who has found it empty.
+    fn rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(resting) = &mut self.resting {
+            if !self.read_rest.is_none() {
+                ready!(resting.as_mut().poll(cx));
+            }
+            self.resting = None;
+        }
+        Poll::Ready(())
     }
 
     /// `written`, or an error once the peer has taken nothing for too long.
@@ -70,7 +98,12 @@ impl<S: AsyncRead + Unpin> Read for Io<S> {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if self.before.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+            ready!(self.rest(cx));
+            let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+            if read.is_ready() {
+                self.resting = self.read_rest.draw().map(|rest| Box::pin(sleep(rest)));
+            }
+            return read;
         }
         let count = self.before.len().min(buffer.remaining());
         buffer.put_slice(&self.before.split_to(count));
@@ -108,5 +141,50 @@ impl<S: AsyncWrite + Unpin> Write for Io<S> {
         self.has_unflushed.0.store(true, Ordering::Relaxed);
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
         self.or_stalled(cx, written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use hyper::rt::ReadBuf;
+    use tokio::io::{AsyncWriteExt as _, duplex};
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    /// Reads what is there; waits if nothing is.
+    async fn read(io: &mut Io<tokio::io::DuplexStream>) -> Vec<u8> {
+        let mut room = [0; 100];
+        let mut buffer = ReadBuf::new(&mut room);
+        poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, buffer.unfilled())).await.expect("a pipe does not fail");
+        buffer.filled().to_vec()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_read_while_it_rests_and_then_all_that_came() {
+        const MEAN: Duration = Duration::from_secs(2);
+        let (mut peer, stream) = duplex(1000);
+        let mut io = Io::new(stream, Bytes::from_static(b"before"), None);
+        let rest = io.read_rest();
+        rest.set(MEAN);
+        assert_eq!(read(&mut io).await, b"before", "it is not the socket's");
+        peer.write_all(b"a").await.expect("there is room");
+        assert_eq!(read(&mut io).await, b"a", "it has not been read yet, so it is not tired");
+
+        let began = Instant::now();
+        peer.write_all(b"b").await.expect("there is room");
+        let early = timeout(MEAN / 4, read(&mut io)).await;
+        assert!(early.is_err(), "{early:?} before the rest was over");
+        peer.write_all(b"c").await.expect("there is room");
+        assert_eq!(read(&mut io).await, b"bc");
+        let took = began.elapsed();
+        assert!(took >= MEAN / 2 && took <= MEAN * 3 / 2, "{took:?}");
+
+        rest.set(Duration::ZERO);
+        let ended = Instant::now();
+        peer.write_all(b"d").await.expect("there is room");
+        assert_eq!((read(&mut io).await, ended.elapsed()), (b"d".to_vec(), Duration::ZERO), "the body is over");
     }
 }

@@ -77,6 +77,7 @@ impl World {
             streams: StreamShares::default(),
             publishers: Publishers::default(),
             incoming: Arc::default(),
+            dripping: Default::default(),
             limits,
             config,
         });
