@@ -20,6 +20,7 @@ use crate::http::request;
 use crate::place::{artifact, on_path};
 use crate::port;
 use crate::program::Program;
+use crate::wait::eventually;
 
 /// One Chromium with one window, of one tab at first; both processes end when this is dropped.
 #[derive(Debug)]
@@ -145,6 +146,15 @@ impl Browser {
     pub fn click(&self, selector: &str) {
         let element = self.element(selector);
         self.ask("POST", &format!("{element}/click"), &json!({}));
+    }
+
+    /// Waits until the page is one whose address contains `part`: what was clicked leads there. A script that waits in the
+    /// page before would go with it.
+    #[track_caller]
+    pub fn wait_for_address(&self, part: &str) {
+        eventually(&format!("a page at an address with {part:?}"), || {
+            self.ask("GET", "/url", &Value::Null).as_str().is_some_and(|address| address.contains(part))
+        });
     }
 
     /// Shows pages as a window would that is so large, however large it is.

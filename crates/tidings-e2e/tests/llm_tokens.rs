@@ -185,6 +185,7 @@ fn the_button_asks_and_the_answer_is_whole() {
     let browser = Browser::start();
     browser.open(&format!("http://{}/", example.address));
     browser.click("#ask");
+    browser.wait_for_address("?answer=");
     browser.wait_for("document.body.dataset.answer === 'whole'");
 
     let shown = browser.run(&format!("return {TEXT}"), &json!([]));

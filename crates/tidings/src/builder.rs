@@ -10,8 +10,8 @@ use tidings_core::phase::PhaseLatch;
 use tidings_core::{Counters, Engine, Epoch, HistoryLimits, Limits, MemoryEngine, MemoryOptions, Phase};
 use tidings_fanout::{Fanout, FanoutOptions, Network};
 use tidings_http::{
-    Access, Auth, Cors, Delivery, HttpConfig, HttpState, MercureRules, Publishers, StreamShares, Tls, TlsIdentity,
-    TokenRules, Welcome,
+    Access, Auth, Cors, Delivery, Dripping, HttpConfig, HttpState, MercureRules, Publishers, StreamShares, Tls,
+    TlsIdentity, TokenRules, Welcome,
 };
 
 use crate::hub::Hub;
@@ -178,7 +178,7 @@ impl HubBuilder {
             streams: StreamShares::default(),
             publishers: Publishers::default(),
             incoming: Arc::default(),
-            dripping: Default::default(),
+            dripping: Dripping::default(),
             limits,
             config: http,
         };

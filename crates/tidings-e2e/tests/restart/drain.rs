@@ -10,7 +10,7 @@ use tidings_e2e::{DEADLINE, Hub, QuietAtEnd, join_publishers};
 use tidings_history::recorders::{Base, Listener, Publisher, Reader, Recorder, Wish};
 use tidings_history::{Interest, StartFrom};
 
-use crate::support::{expect_nothing_lost, publish_until_quiet, wait_for_streams};
+use crate::support::{expect_nothing_lost, publish_until_quiet, turn, wait_for_streams, with_stalls};
 
 const STREAMS: usize = 5000;
 const WINDOW: Duration = Duration::from_secs(5);
@@ -20,6 +20,7 @@ const TOPICS: &[&str] = &["drain"];
 
 #[test]
 fn five_thousand_streams_are_drained_in_slices_and_lose_nothing() {
+    let _turn = turn();
     let directory = TempDir::new().expect("the system has room for a directory");
     let data = directory.path().to_str().expect("the name of a temporary directory is text");
     let mut hub = Hub::start_to_return(&["serve", "--data", data, "--drain", "5s"]);
@@ -36,8 +37,10 @@ fn five_thousand_streams_are_drained_in_slices_and_lose_nothing() {
         let load = publish_until_quiet(scope, &recorder, &base, TOPICS, Duration::from_millis(200), &is_quiet);
         recorder.wait_until(Instant::now() + DEADLINE, |tally| tally.acknowledged >= 5).expect("it takes events");
 
-        let curve = drain(&mut hub, &recorder);
-        check_slices(&curve);
+        let ((curve, took), stalled) = with_stalls(|| drain(&mut hub, &recorder));
+        let most = WINDOW + Duration::from_secs(2) + stalled;
+        assert!(took < most, "the drain of {WINDOW:?} took {took:?}, with stalls of {stalled:?}");
+        check_slices(&curve, stalled);
         let retries: HashSet<_> = readers.iter().filter_map(Reader::retry).collect();
         assert!(retries.len() > STREAMS / 20, "each stream has a time of its own, but there are {}", retries.len());
         let bounds = Duration::from_millis(1500)..=Duration::from_millis(2500);
@@ -62,9 +65,9 @@ fn five_thousand_streams_are_drained_in_slices_and_lose_nothing() {
     assert!(summary.verdicts.is_empty(), "{summary}");
 }
 
-/// Stops the hub. Answers how many streams had ended after each slice of the window.
+/// Stops the hub. Answers how many streams had ended after each slice of the window, and how long it took.
 #[track_caller]
-fn drain(hub: &mut Hub, recorder: &Recorder) -> Vec<u64> {
+fn drain(hub: &mut Hub, recorder: &Recorder) -> (Vec<u64>, Duration) {
     let began = Instant::now();
     let curve = thread::scope(|scope| {
         let ending = scope.spawn(|| hub.stop());
@@ -77,19 +80,22 @@ fn drain(hub: &mut Hub, recorder: &Recorder) -> Vec<u64> {
         ending.join().expect("it is waited for").expect_code(0);
         curve
     });
-    let took = began.elapsed();
-    assert!(took < WINDOW + Duration::from_secs(2), "the drain of {WINDOW:?} took {took:?}");
-    curve
+    (curve, began.elapsed())
 }
 
-/// In no slice of the window do more than twice as many streams end as they would if spread evenly; and all did.
+/// In no slice of the window do more than twice as many streams end as they would if spread evenly; and all did. What
+/// the machine held up comes later, in one slice.
 #[track_caller]
-fn check_slices(curve: &[u64]) {
+fn check_slices(curve: &[u64], stalled: Duration) {
     let each = STREAMS as u64 / u64::from(SLICES);
+    let held_up = 1 + STREAMS as u128 * stalled.as_millis() / WINDOW.as_millis();
+    let held_up = u64::try_from(held_up).expect("a test takes less than ages");
     let mut before = 0;
     for &ended in curve {
-        assert!(ended - before <= 2 * each, "the ends are not spread: {curve:?} after each slice");
+        let most = 2 * each + held_up;
+        assert!(ended - before <= most, "the ends are not spread: {curve:?} after each slice, at most {most} in one");
         before = ended;
     }
-    assert!(before >= STREAMS as u64 - each, "all end within the window: {curve:?}");
+    let fewest = (STREAMS as u64 - each).saturating_sub(held_up);
+    assert!(before >= fewest, "all end within the window: {curve:?}, at least {fewest}");
 }

@@ -10,7 +10,7 @@ use tidings_e2e::{DEADLINE, Hub, Proxy, QuietAtEnd, join_publishers, request};
 use tidings_history::recorders::{Base, Listener, Publisher, Reader, Recorder, Wish};
 use tidings_history::{Entry, Interest, Outcome, StartFrom};
 
-use crate::support::{expect_nothing_lost, publish_until_quiet, wait_for_streams};
+use crate::support::{expect_nothing_lost, publish_until_quiet, turn, wait_for_streams};
 
 const READERS_EACH: usize = 50;
 /// The shipped configuration gives these to hub A and to hub B, which the test asserts.
@@ -18,6 +18,7 @@ const TOPICS: [&[&str]; 2] = [&["a", "c"], &["b", "d"]];
 
 #[test]
 fn a_rolling_restart_behind_a_proxy_loses_nothing_and_ends_no_reader_for_good() {
+    let _turn = turn();
     let directories = [TempDir::new(), TempDir::new()].map(|made| made.expect("the system has room for a directory"));
     let mut hubs = directories.each_ref().map(|directory| {
         let data = directory.path().to_str().expect("the name of a temporary directory is text");

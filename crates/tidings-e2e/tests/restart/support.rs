@@ -1,12 +1,42 @@
 //! What the scenarios share: publishers that go on until they are told to stop, and the verdict.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use tidings_e2e::DEADLINE;
 use tidings_history::recorders::{Base, Publisher, Recorder, Wish};
 use tidings_history::{Summary, check, sentences};
+
+/// One test at a time: each wants the machine, and one of them judges times.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does `work`. Answers what it did, and for how much of that time the machine had none for a thread that wanted to run:
+/// a time that is judged may be longer by as much.
+pub(crate) fn with_stalls<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    const TICK: Duration = Duration::from_millis(10);
+    thread::scope(|scope| {
+        let (over, is_over) = mpsc::channel::<()>();
+        let watch = scope.spawn(move || {
+            let mut stalled = Duration::ZERO;
+            let mut before = Instant::now();
+            while is_over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                let now = Instant::now();
+                stalled += (now - before).saturating_sub(2 * TICK);
+                before = now;
+            }
+            stalled
+        });
+        let done = work();
+        drop(over);
+        (done, watch.join().expect("it only looks at the clock"))
+    })
+}
 
 /// Publishes on these topics by turns, about so often, until `is_quiet`. Each publication has an idempotency key.
 pub(crate) fn publish_until_quiet<'scope>(

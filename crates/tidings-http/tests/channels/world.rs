@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tidings_core::{Counters, Engine, Epoch, Limits, LiveLimits, MemoryEngine, MemoryOptions, Phase};
 use tidings_fanout::{Fanout, FanoutOptions};
-use tidings_http::{Auth, HttpConfig, HttpState, Publishers, StreamShares};
+use tidings_http::{Auth, Dripping, HttpConfig, HttpState, Publishers, StreamShares};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -77,7 +77,7 @@ impl World {
             streams: StreamShares::default(),
             publishers: Publishers::default(),
             incoming: Arc::default(),
-            dripping: Default::default(),
+            dripping: Dripping::default(),
             limits,
             config,
         });

@@ -58,6 +58,8 @@ struct Desk {
     fetched: HashMap<Selector, usize>,
     /// Most fetches at a time.
     fetches_at_a_time: usize,
+    /// How many fetches asked for what was being fetched.
+    fetched_twice: usize,
 }
 
 impl FarEngine {
@@ -79,6 +81,7 @@ impl FarEngine {
             health: Ok(()),
             fetched: HashMap::new(),
             fetches_at_a_time: 0,
+            fetched_twice: 0,
         };
         let memory = MemoryEngine::new(Epoch::from_unix_micros(1_795_464_000_000_000), options);
         let shared = Arc::new(Shared { memory, window, desk: Mutex::new(desk), changed: Condvar::new() });
@@ -135,6 +138,11 @@ impl FarEngine {
     /// Most fetches so far that waited for their answers at a time.
     pub(crate) fn fetches_at_a_time(&self) -> usize {
         self.shared.desk().fetches_at_a_time
+    }
+
+    /// Fetches so far that asked for what was being fetched already.
+    pub(crate) fn fetched_twice(&self) -> usize {
+        self.shared.desk().fetched_twice
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -276,6 +284,10 @@ impl Engine for FarEngine {
         let mut desk = self.shared.desk();
         let first = request.selectors.iter().next().expect("a set is not empty").clone();
         *desk.fetched.entry(first).or_default() += 1;
+        let is_twice = |(asked, _): &(ReadRequest, Fetched)| {
+            asked.after == request.after && asked.selectors.iter().eq(request.selectors.iter())
+        };
+        desk.fetched_twice += usize::from(desk.asked.iter().any(is_twice));
         desk.asked.push((request, done));
         desk.fetches_at_a_time = desk.fetches_at_a_time.max(desk.asked.len());
         drop(desk);
