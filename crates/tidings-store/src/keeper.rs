@@ -167,7 +167,14 @@ fn keep(shared: &Shared) -> Result<(), SegmentError> {
         }
         shared.keeper.has_sealed.notify_all();
         checkpoint(shared)?;
+        // Also here: under a load that fills files as fast as they are sealed this loop does not end.
+        make_room(shared)?;
     }
+    make_room(shared)
+}
+
+/// Removes what nobody will read any more; of what is to be written anew the worst.
+fn make_room(shared: &Shared) -> Result<(), SegmentError> {
     remove_trimmed(shared)?;
     compact::compact_worst(shared)
 }

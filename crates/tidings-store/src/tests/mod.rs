@@ -6,11 +6,13 @@
 //! | `damage.rs` | pages that were synced are lost |
 //! | `accounts.rs` | what is counted |
 //! | `compacting.rs` | log files are written anew, and a crash comes between |
+//! | `keeping.rs` | what is trimmed is removed, also while there is more to do than the keeper can |
 
 mod accounts;
 mod checkpoints;
 mod compacting;
 mod damage;
+mod keeping;
 mod power_loss;
 
 use std::fs;
