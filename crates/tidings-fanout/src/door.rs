@@ -24,8 +24,9 @@ use crate::socket::{self, Received};
 
 /// Most header fields of a head that the door itself reads; one with more is passed on.
 const HEADERS_MAX: usize = 64;
-/// Connections accepted before those that are waiting are looked at again.
-const ACCEPTS_PER_TURN_MAX: usize = 256;
+/// Connections accepted, and given up, before those that are waiting are looked at again, and before others have their
+/// turn of this thread's processor: half a millisecond's work.
+const PER_TURN_MAX: usize = 32;
 /// This part of all places is for connections whose head is under way, when all are taken.
 const HEADS_PART_WHEN_FULL: usize = 8;
 /// After the system had no descriptor left, how long until it is asked again.
@@ -211,8 +212,12 @@ impl Hall {
                     Token(index) => self.on_readable(index, &mut room),
                 }
             }
-            self.accept(&mut room);
-            self.give_up();
+            let has_more_to_accept = self.accept(&mut room);
+            if self.give_up() || has_more_to_accept {
+                // In a storm this thread would not rest before the system takes its processor away, and a publisher or a
+                // shard that wants it would have to wait for that.
+                std::thread::yield_now();
+            }
         }
     }
 
@@ -225,13 +230,14 @@ impl Hall {
         (due != Tick::NEVER).then(|| Duration::from_millis(due.0.saturating_sub(self.now.0)))
     }
 
-    fn accept(&mut self, room: &mut [u8]) {
+    /// Answers whether there may be more now.
+    fn accept(&mut self, room: &mut [u8]) -> bool {
         if self.accept_again_at.is_some_and(|at| at > self.now) {
-            return;
+            return false;
         }
         self.accept_again_at = None;
-        for _ in 0..ACCEPTS_PER_TURN_MAX {
-            let Some(&listener) = self.to_accept.front() else { return };
+        for _ in 0..PER_TURN_MAX {
+            let Some(&listener) = self.to_accept.front() else { return false };
             match self.listeners[listener].accept() {
                 Ok((stream, peer)) => self.on_arrival(stream, peer, room),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -244,10 +250,11 @@ impl Hall {
                         tracing::error!(%error, unsaid_before, "no connection can be accepted; raise the limit of open files or lower --max-connections");
                     }
                     self.accept_again_at = Some(self.now.after(ACCEPT_PAUSE));
-                    return;
+                    return false;
                 }
             }
         }
+        true
     }
 
     fn on_arrival(&mut self, mut stream: TcpStream, peer: SocketAddr, room: &mut [u8]) {
@@ -361,14 +368,17 @@ impl Hall {
         }
     }
 
-    /// Closes those whose head takes too long. They have no request yet, so there is nothing to answer.
-    fn give_up(&mut self) {
+    /// Closes those whose head takes too long. They have no request yet, so there is nothing to answer. Answers whether
+    /// there may be more now.
+    fn give_up(&mut self) -> bool {
         let patience = self.patience(); // as it was before places came free
-        while let Some((index, came_at)) = self.heads.first()
-            && came_at.after(patience) <= self.now
-        {
-            self.turn_out(index);
+        for _ in 0..PER_TURN_MAX {
+            match self.heads.first() {
+                Some((index, came_at)) if came_at.after(patience) <= self.now => self.turn_out(index),
+                _ => return false,
+            }
         }
+        true
     }
 }
 
