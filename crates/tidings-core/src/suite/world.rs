@@ -11,7 +11,7 @@ use tidings_topic::{Selector, SelectorSet, Topic};
 use tidings_wire::EventId;
 
 use super::{MakeEngine, SuiteOptions};
-use crate::engine::{AppendError, Appended, Engine, Read, ReadLimit, ReadRequest};
+use crate::engine::{AppendError, Appended, Engine, EngineUsage, Read, ReadLimit, ReadRequest};
 use crate::grants::Grants;
 use crate::limits::HistoryLimits;
 use crate::position::{Position, Sequence};
@@ -74,6 +74,12 @@ impl World {
 
     pub(super) fn delete(&self, raw_topic: &str) -> bool {
         wait(self.engine.delete(topic(raw_topic), self.now)).expect("the engine is open")
+    }
+
+    /// What the history takes. What its disk says may change while nothing happens: others write to it, and what waited for
+    /// a commit has its room back a moment after its answer.
+    pub(super) fn usage_but_of_disk(&self) -> EngineUsage {
+        EngineUsage { disk: None, ..self.engine.usage(self.now) }
     }
 
     /// Everything that is at hand after `after`.
