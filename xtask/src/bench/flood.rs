@@ -126,21 +126,22 @@ fn measure_all(workspace: &Workspace, rounds: usize, only: &[String]) -> Result<
     text.push_str("|---|---|---:|---:|---:|---:|---:|\n");
     let is_wanted = |attack: &&Attack| only.is_empty() || only.iter().any(|kind| kind == attack.kind);
     for attack in ATTACKS.iter().filter(is_wanted) {
-        for (at, peer) in PEERS.into_iter().enumerate() {
-            let mut rows = Vec::new();
-            for _ in 0..rounds {
+        let mut rows = PEERS.map(|_| Vec::new());
+        for _ in 0..rounds {
+            // By turns: a machine that others use is slower for a while, and that is to meet both.
+            for (at, peer) in PEERS.into_iter().enumerate() {
                 match measure(&programs, &attacker, attack, attack.paths[at], peer) {
                     Ok(Some(row)) => {
                         println!("{}, {}: {row}", attack.title, peer.name());
-                        rows.push(row);
+                        rows[at].push(row);
                     }
                     Ok(None) => println!("{}: not here", peer.name()),
                     Err(fault) => eprintln!("{}, {}: {fault}", attack.title, peer.name()),
                 }
             }
-            if !rows.is_empty() {
-                writeln!(text, "{}", line(attack.title, peer.name(), &rows)).expect("a String takes any text");
-            }
+        }
+        for (peer, rows) in PEERS.into_iter().zip(&rows).filter(|(_, rows)| !rows.is_empty()) {
+            writeln!(text, "{}", line(attack.title, peer.name(), rows)).expect("a String takes any text");
         }
     }
     println!("\n{text}");
