@@ -92,7 +92,7 @@ impl Drop for DripWatch<'_> {
 /// Fewer bytes at once are a drip.
 const DRIP_BYTES: usize = 256;
 /// A body drips after so many without anything larger between them.
-const DRIPS_MIN: u32 = 3;
+const DRIPS_MIN: u32 = 2;
 /// Of all bodies that drip together.
 const READS_PER_SECOND: u32 = 2000;
 /// As a mean.
@@ -137,7 +137,7 @@ mod tests {
         let (parts, ()) = Request::builder().extension(rest.clone()).body(()).expect("a request").into_parts();
         let count = || all.0.load(Ordering::Relaxed);
         let mut watch = DripWatch::begin(&all, &parts);
-        for (bytes, drips) in [(1, false), (255, false), (1, true), (1, true), (256, false), (1, false), (0, false)] {
+        for (bytes, drips) in [(1, false), (255, true), (1, true), (256, false), (1, false), (300, false), (0, false)] {
             watch.take(bytes, BODY_TIMEOUT);
             assert_eq!((count(), rest.is_none()), (1000 + usize::from(drips), !drips), "{bytes} bytes came");
         }
