@@ -13,7 +13,7 @@ const PUBLISHERS: usize = 400;
 
 #[test]
 fn bodies_that_drip_in_are_taken_whole_and_the_next_ones_at_once() {
-    let hub = hub(&[]);
+    let hub = hub(&["--memory"]);
     let bodies: Vec<_> = (0..PUBLISHERS).map(|number| format!("drip by drip {number:04}")).collect();
     let mut streams: Vec<_> = (0..PUBLISHERS).map(|_| RawStream::connect(hub.address())).collect();
     for (stream, body) in streams.iter_mut().zip(&bodies) {
