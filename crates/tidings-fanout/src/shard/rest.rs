@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 /// A turn with so many writes to live readers is followed by a rest. Below this a rest would cost more than it saves.
 const WRITES_MIN: u64 = 64;
-/// So many commits that wait already are worth a turn of their own.
-const COMMITS_WAITING_MAX: u64 = 64;
+/// So many commits that wait already are worth a turn of their own: what a write costs is small beside what it carries.
+const COMMITS_WAITING_MAX: u64 = 256;
 /// A rest is so many times as long as the turn was: live readers get a quarter of a busy shard's time at most.
 const TIMES_THE_TURN: u32 = 3;
 /// A poll counts whole milliseconds.
@@ -64,8 +64,8 @@ mod tests {
         check(63, 900, 0, None);
         check(64, 100, 0, Some(1000));
         check(250, 700, 3, Some(2100));
-        check(250, 700, 63, Some(2100));
-        check(250, 700, 64, None);
+        check(250, 700, 255, Some(2100));
+        check(250, 700, 256, None);
         check(100_000, 250_000, 1, Some(5000));
     }
 
