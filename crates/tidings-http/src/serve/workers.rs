@@ -6,9 +6,14 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+/// Shorter than the time that a connection has for its next request.
+const BEFORE_OTHER_TIMERS: Duration = Duration::from_secs(20);
 
 /// The worker threads of a server. Ends them when it is dropped, and with them what is still running there.
 pub(super) struct Workers {
@@ -32,7 +37,7 @@ impl Workers {
             workers.handles.push(runtime.handle().clone());
             let stop = workers.stop.clone();
             let thread = std::thread::Builder::new().name(format!("tidings-http-{number}"));
-            workers.threads.push(thread.spawn(move || runtime.block_on(stop.cancelled()))?);
+            workers.threads.push(thread.spawn(move || runtime.block_on(run_until(&stop)))?);
         }
         Ok(workers)
     }
@@ -46,6 +51,13 @@ impl Workers {
     pub(super) fn next(&self) -> &Handle {
         &self.handles[self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len()]
     }
+}
+
+/// Lets a worker run until it is told to stop.
+async fn run_until(stop: &CancellationToken) {
+    // A timer that is due before all others wakes its own thread when it is set. A connection sets one for each request,
+    // so one of the thread's own stays before them.
+    while timeout(BEFORE_OTHER_TIMERS, stop.cancelled()).await.is_err() {}
 }
 
 impl Drop for Workers {
