@@ -73,6 +73,7 @@ pub fn compact(directory: &Path, mut progress: impl FnMut(u64, u64)) -> Result<C
         done += segment.summary().log_bytes;
     }
     progress(total, total);
+    keeper::remove_trimmed(&shared)?; // what is left of a file may be no more than what was trimmed
     keeper::checkpoint(&shared)?;
     shared.queue.close();
     committer.run(); // there is nothing for it to do but to end in order
