@@ -7,15 +7,16 @@ use crate::workspace::Workspace;
 /// Build, then tests. Documentation examples are among the tests of each library.
 pub(crate) fn all(workspace: &Workspace, steps: &mut Steps) {
     let built = steps.step("build", || {
-        // The end-to-end tests start the real binary, and a test target cannot ask cargo to
-        // build another package's binary first.
-        cargo(workspace, &["build", "--package", "tidings-cli"])
+        // All of it before any test runs: the end-to-end tests start the real binary, and a test target cannot ask for
+        // another package's. Built by `cargo test`, because `cargo build` chooses other features of the dependencies,
+        // and then all would be built twice.
+        cargo(workspace, &["test", "--workspace", "--no-run"])
     });
     steps.step("tests", || {
         if built {
             cargo(workspace, &["test", "--workspace", "--no-fail-fast"])
         } else {
-            Ok(Done::Skipped("the program did not build".to_owned()))
+            Ok(Done::Skipped("the tests did not build".to_owned()))
         }
     });
 }
