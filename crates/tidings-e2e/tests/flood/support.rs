@@ -42,12 +42,13 @@ fn start(hub: &Hub, kind: Kind, path: &str, count: usize, bytes: u64, time: Dura
     )
 }
 
-/// The memory of the hub's process, shared pages in part. Unit: bytes.
+/// What the hub's process has taken of memory. Not the pages of its program: their share grows by megabytes when a hub of
+/// another test ends. Unit: bytes.
 #[track_caller]
 pub(crate) fn memory(hub: &Hub) -> u64 {
     let path = format!("/proc/{}/smaps_rollup", hub.pid());
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a line of proc(5)");
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:")).expect("a line of proc(5)");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * KIB
 }
 
