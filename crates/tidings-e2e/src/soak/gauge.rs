@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::stage::Stage;
 use crate::DEADLINE;
+use crate::memory::Memory;
 
 /// What a process holds that everybody has left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,15 +16,6 @@ pub(super) struct Rest {
     pub(super) held: Held,
     /// Idempotency keys of the last ten minutes, topics of which something was trimmed: what a hub is to remember.
     pub(super) remembered: u64,
-}
-
-/// Unit: bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Memory {
-    /// Its part of what is in memory of it: `Pss`.
-    pub(super) all: u64,
-    /// Of that, what stands in no file: `Pss_Anon`.
-    pub(super) anonymous: u64,
 }
 
 /// What is counted, one by one.
@@ -52,7 +44,7 @@ impl Held {
 #[track_caller]
 pub(super) fn look(stage: &Stage) -> Rest {
     let process = Path::new("/proc").join(stage.hub.pid().to_string());
-    Rest { memory: memory(&process), held: held(&process, &stage.data()), remembered: 0 }
+    Rest { memory: Memory::of(stage.hub.pid()), held: held(&process, &stage.data()), remembered: 0 }
 }
 
 /// Waits until the hub holds again what it held when it `began`, but for memory. What it holds at the deadline, if it
@@ -84,17 +76,6 @@ fn wait_until(stage: &Stage, is_so: impl Fn(Held) -> bool) -> Rest {
 fn remembered(stage: &Stage) -> u64 {
     let metrics = stage.hub.metrics();
     metrics.count("tidings_idempotency_keys") + metrics.count("tidings_history_marks")
-}
-
-#[track_caller]
-fn memory(process: &Path) -> Memory {
-    let text = fs::read_to_string(process.join("smaps_rollup")).expect("Linux tells what a process has in memory");
-    let bytes = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let kib: Option<u64> = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
-        kib.unwrap_or_else(|| panic!("no {name} in {text}")) * 1024
-    };
-    Memory { all: bytes("Pss"), anonymous: bytes("Pss_Anon") }
 }
 
 #[track_caller]
@@ -131,7 +112,5 @@ mod tests {
         let held = held(process, &data);
         assert_eq!(held.history_files, 1, "{held:?}");
         assert!(held.sockets >= 1 && held.threads >= 2 && held.others >= 1, "{held:?}");
-        let memory = memory(process);
-        assert!(memory.all > memory.anonymous && memory.anonymous > 100_000, "{memory:?}");
     }
 }

@@ -97,8 +97,8 @@ const LINES_SHOWN: usize = 20;
 
 #[cfg(test)]
 mod tests {
-    use super::super::gauge::Memory;
     use super::*;
+    use crate::memory::Memory;
 
     const MIB: u64 = 1024 * 1024;
     const BEGAN: Held = Held { threads: 12, sockets: 9, history_files: 5, others: 20 };

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub(crate) use tidings_e2e::eventually;
-use tidings_e2e::{Attack, DEADLINE, Flood, Hub, Kind};
+use tidings_e2e::{Attack, DEADLINE, Flood, Hub, Kind, Memory};
 use tidings_history::recorders::{Base, Listener, Publisher, Reader, Recorder, Wish};
 use tidings_history::{Interest, StartFrom, check, sentences};
 
@@ -42,14 +42,10 @@ fn start(hub: &Hub, kind: Kind, path: &str, count: usize, bytes: u64, time: Dura
     )
 }
 
-/// What the hub's process has taken of memory. Not the pages of its program: their share grows by megabytes when a hub of
-/// another test ends. Unit: bytes.
+/// What the hub's process has taken of memory, without the pages of its program. Unit: bytes.
 #[track_caller]
 pub(crate) fn memory(hub: &Hub) -> u64 {
-    let path = format!("/proc/{}/smaps_rollup", hub.pid());
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:")).expect("a line of proc(5)");
-    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * KIB
+    Memory::of(hub.pid()).anonymous
 }
 
 /// How many descriptors the hub has open.
