@@ -33,7 +33,7 @@ use crate::tls::{self, CameByHttps, Private, Tls};
 use crate::{HttpState, TakeOver, Takeover};
 
 /// How long a connection may wait for its next request.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often somebody who is late is looked at.
 const HEAD_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The shard ends a slow reader after `--slow-client-timeout`; what hyper still holds for it then is given up after so

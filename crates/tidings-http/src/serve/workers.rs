@@ -6,14 +6,12 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Shorter than the time that a connection has for its next request.
-const BEFORE_OTHER_TIMERS: Duration = Duration::from_secs(20);
+use super::connection::IDLE_TIMEOUT;
 
 /// The worker threads of a server. Ends them when it is dropped, and with them what is still running there.
 pub(super) struct Workers {
@@ -57,7 +55,7 @@ impl Workers {
 async fn run_until(stop: &CancellationToken) {
     // A timer that is due before all others wakes its own thread when it is set. A connection sets one for each request,
     // so one of the thread's own stays before them.
-    while timeout(BEFORE_OTHER_TIMERS, stop.cancelled()).await.is_err() {}
+    while timeout(IDLE_TIMEOUT / 2, stop.cancelled()).await.is_err() {}
 }
 
 impl Drop for Workers {
