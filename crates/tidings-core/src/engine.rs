@@ -4,6 +4,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -82,6 +83,12 @@ pub trait Engine: Send + Sync + 'static {
     /// How full it is at `now`.
     fn usage(&self, now: Timestamp) -> EngineUsage;
 
+    /// How a thread commits by itself what it publishes, where that is quicker than to wake another one for it.
+    /// `None`: nothing is ever left to those who publish.
+    fn self_commit(&self) -> Option<&dyn SelfCommit> {
+        None
+    }
+
     /// How far its history may grow, where it is itself that sees to it.
     fn limits(&self) -> Option<&HistoryLimits> {
         None
@@ -96,6 +103,18 @@ pub trait Engine: Send + Sync + 'static {
     /// Takes no more, and answers once all that it took is as safe as it will be. What comes after is refused with
     /// [`EngineError::Closed`]; what is at hand can still be read.
     fn close(&self) -> EngineFuture<'_, ()>;
+}
+
+/// Committing on the thread that publishes. It is left only to a thread that has offered it by asking, and only what is
+/// published on that thread.
+pub trait SelfCommit {
+    /// Is a publication left to this thread? Then it is to call [`SelfCommit::commit_left`] at once; else the waker is woken,
+    /// on this thread, when one is. A thread that has asked once stands by its offer until it ends.
+    fn poll_left(&self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Commits what is left to this thread, if nobody else has done it meanwhile. Waits for the disk, so whatever the
+    /// thread does beside publishing stands still for as long.
+    fn commit_left(&self);
 }
 
 /// What is done with a page that was fetched.

@@ -33,7 +33,7 @@ pub use close::CloseReason;
 pub use counters::Counters;
 pub use engine::{
     AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Fetched, Page, Read,
-    ReadLimit, ReadRequest,
+    ReadLimit, ReadRequest, SelfCommit,
 };
 pub use grants::Grants;
 pub use group::{Dialect, GroupSpec, TypeFilter};

@@ -1,4 +1,6 @@
-//! The commit thread: it alone writes the log and decides the order. All that waits is written and synced at once.
+//! Committing: what decides the order and writes the log. All that waits is written and synced at once, by the commit
+//! thread; a publication that comes alone may be left to the thread that published it, which is spared two changes of
+//! thread then.
 //!
 //! ```text
 //! queue → staged: admitted, numbered, encoded → written → (synced) → seen by readers → listeners told → acknowledged
@@ -6,8 +8,8 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tidings_core::engine::check_id;
@@ -29,7 +31,10 @@ use crate::shared::Shared;
 /// So much is written at once; more waits for the next sync, so that the first are not kept waiting by the last.
 const GROUP_BYTES_MAX: usize = 1024 * 1024;
 
-/// What the commit thread owns.
+/// What a frame takes beside its data, for most.
+const FRAME_BYTES_GUESSED: usize = 4096;
+
+/// What whoever commits needs. Who has taken requests from the queue has it for as long: nobody waits for its lock.
 pub(crate) struct Committer {
     pub shared: Arc<Shared>,
     pub log: ActiveLog,
@@ -71,18 +76,34 @@ enum Admission {
 }
 
 impl Committer {
-    /// Commits what the queue brings until it is closed.
-    pub(crate) fn run(mut self) {
-        loop {
-            let mut requests = self.shared.queue.take();
-            if requests.is_empty() {
-                break;
-            }
-            while !requests.is_empty() && !self.shared.is_finished.load(Ordering::Acquire) {
-                self.commit_some(&mut requests);
-            }
+    /// The commit thread: commits what the queue brings until it is closed.
+    pub(crate) fn run(committer: &Mutex<Self>, shared: &Shared) {
+        while let Some(mut taken) = shared.queue.take() {
+            lock(committer).commit(&mut taken.requests);
         }
-        self.finish();
+        lock(committer).finish();
+    }
+
+    /// Commits what was left to this thread, but for what takes its time in any case.
+    pub(crate) fn commit_left(committer: &Mutex<Self>, shared: &Shared) {
+        let Some(mut taken) = shared.queue.take_left() else { return };
+        let mut committer = lock(committer);
+        if committer.has_room_for(&taken.requests) {
+            committer.commit(&mut taken.requests);
+        }
+    }
+
+    /// Can these go into the log file that there is? As far as can be told before they are encoded.
+    fn has_room_for(&self, requests: &VecDeque<Request>) -> bool {
+        let bytes: usize = requests.iter().map(Request::data_bytes).sum();
+        self.log.len() + (bytes + FRAME_BYTES_GUESSED) as u64 <= self.shared.options.segment_bytes as u64
+    }
+
+    fn commit(&mut self, requests: &mut VecDeque<Request>) {
+        while !requests.is_empty() && !self.shared.is_finished.load(Ordering::Acquire) {
+            self.commit_some(requests);
+        }
+        requests.clear(); // after the end nobody is answered
     }
 
     fn commit_some(&mut self, requests: &mut VecDeque<Request>) {
@@ -107,7 +128,7 @@ impl Committer {
             }
         }
         if !group.waiting.is_empty() {
-            return self.commit(group);
+            return self.commit_group(group);
         }
         match requests.pop_front() {
             Some(Request::Delete { topic, now, answer }) => drop(answer.send(self.delete(topic, now))),
@@ -202,7 +223,7 @@ impl Committer {
         });
     }
 
-    fn commit(&mut self, mut group: Group) {
+    fn commit_group(&mut self, mut group: Group) {
         if let Err(error) = self.write(&mut group.frames, &group.records) {
             for Staged { answer, .. } in group.waiting {
                 drop(answer.send(Err(AppendError::Engine(error.clone()))));
@@ -320,7 +341,7 @@ impl Committer {
     }
 
     /// Leaves the directory as a start finds it quickest.
-    fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if self.shared.is_finished.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -352,4 +373,8 @@ impl Group {
         frame.encode(&mut self.frames);
         self.records.push(Arc::new(frame.into_record(epoch)));
     }
+}
+
+fn lock(committer: &Mutex<Committer>) -> MutexGuard<'_, Committer> {
+    committer.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,6 +13,8 @@ use tidings_core::{EngineError, Histogram};
 
 /// A write that takes longer is one that hangs.
 pub(crate) const STALL: Duration = Duration::from_secs(5);
+/// A write that takes no longer is worth less than to wake another thread for it.
+pub(crate) const QUICK: Duration = Duration::from_micros(500);
 /// A disk that answered so long ago is asked again.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -29,6 +31,7 @@ struct Watched {
     commit_began: Option<Instant>,
     probe_asked: Option<Instant>,
     answered: Option<Instant>,
+    last_commit_took: Duration,
 }
 
 impl Disk {
@@ -41,9 +44,15 @@ impl Disk {
     pub(crate) fn end_commit(&self, now: Instant) {
         let mut watched = self.lock();
         if let Some(began) = watched.commit_began.take() {
-            self.commit_time.observe(now - began);
+            watched.last_commit_took = now - began;
+            self.commit_time.observe(watched.last_commit_took);
         }
         watched.answered = Some(now);
+    }
+
+    /// Was the last group written quickly? Nothing is known of the first.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.lock().last_commit_took <= QUICK
     }
 
     /// Does it answer? Tells whether the keeper is to try, too.
@@ -103,6 +112,17 @@ mod tests {
         disk.end_commit(began + STALL);
         assert_eq!(disk.check(began + STALL), Ok(false), "it has just answered");
         assert_eq!(disk.commit_time.counts().total(), 1);
+    }
+
+    #[test]
+    fn a_disk_is_as_quick_as_its_last_commit() {
+        let (disk, began) = (Disk::default(), Instant::now());
+        assert!(disk.is_quick(), "nothing is known of it");
+        for (took, is_quick) in [(QUICK * 2, false), (QUICK, true)] {
+            disk.begin_commit(began);
+            disk.end_commit(began + took);
+            assert_eq!(disk.is_quick(), is_quick, "after {took:?}");
+        }
     }
 
     #[test]

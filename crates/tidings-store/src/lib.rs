@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `store.rs` | [`Store`]: the engine, and its threads |
 //! | `shared.rs`, `state.rs` | what its threads have in common; what is known in memory, and how that changes |
-//! | `queue.rs`, `commit.rs`, `log.rs` | from a publication to a durable frame |
+//! | `offer.rs`, `queue.rs`, `commit.rs`, `log.rs` | from a publication to a durable frame |
 //! | `recent.rs`, `front.rs`, `segments.rs`, `holes.rs` | parts of the state |
 //! | `readers.rs`, `pages.rs`, `resolve.rs` | what readers ask |
 //! | `keeper.rs`, `compact.rs` | sealing, trimming, syncing; log files written anew |
@@ -41,6 +41,7 @@ mod log;
 mod lost;
 mod newest;
 mod numbers;
+mod offer;
 pub mod operate;
 mod options;
 mod pages;

@@ -8,21 +8,23 @@ use std::time::Instant;
 
 use tidings_core::{
     AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch, Fetched,
-    HistoryLimits, Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, Sequence, Timestamp,
+    HistoryLimits, Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, SelfCommit, Sequence, Timestamp,
 };
 use tidings_topic::{SelectorSet, Topic};
 use tokio::sync::oneshot;
 
+use crate::commit::Committer;
 use crate::options::{OpenError, StoreOptions};
 use crate::queue::Request;
 use crate::recover::recover;
 use crate::shared::{Shared, WAITING_KIB_MAX};
-use crate::{keeper, pages, readers, resolve};
+use crate::{keeper, offer, pages, readers, resolve};
 
 /// A history on disk. It ends with the last of its users, in order; what was acknowledged survives any other end.
 pub struct Store {
-    shared: Arc<Shared>,
-    committer: Mutex<Option<JoinHandle<()>>>,
+    pub(crate) shared: Arc<Shared>,
+    committer: Arc<Mutex<Committer>>,
+    commit_thread: Mutex<Option<JoinHandle<()>>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
     readers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -46,7 +48,8 @@ impl Store {
         let thread = |name: String| std::thread::Builder::new().name(name);
         let store = Self {
             shared: Arc::clone(&shared),
-            committer: Mutex::new(None),
+            committer: Arc::new(Mutex::new(committer)),
+            commit_thread: Mutex::new(None),
             keeper: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
         };
@@ -58,8 +61,9 @@ impl Store {
         let its_shared = Arc::clone(&shared);
         let keeper = thread("tidings-keeper".to_owned()).spawn(move || keeper::run(&its_shared));
         *lock(&store.keeper) = Some(keeper.map_err(spawn_error)?);
-        let committer = thread("tidings-commit".to_owned()).spawn(move || committer.run());
-        *lock(&store.committer) = Some(committer.map_err(spawn_error)?);
+        let (its_shared, committer) = (Arc::clone(&shared), Arc::clone(&store.committer));
+        let committing = thread("tidings-commit".to_owned()).spawn(move || Committer::run(&committer, &its_shared));
+        *lock(&store.commit_thread) = Some(committing.map_err(spawn_error)?);
         shared.keeper.wake(); // what an earlier run left to do
         Ok(store)
     }
@@ -79,8 +83,11 @@ impl Store {
             let (answer, answered) = oneshot::channel();
             let publication = Box::new(publication);
             let request = Request::Append { publication, now, answer, permit };
-            if self.shared.queue.push(request).is_err() {
-                return Err(EngineError::Closed.into());
+            let may_leave = self.shared.disk.is_quick() && offer::stands(&self.shared);
+            match self.shared.queue.push(request, may_leave) {
+                Ok(true) => offer::take_up(),
+                Ok(false) => {}
+                Err(_) => return Err(EngineError::Closed.into()),
             }
             answered.await.unwrap_or_else(|_| Err(EngineError::Closed.into()))
         })
@@ -158,7 +165,7 @@ impl Engine for Store {
 
     fn delete(&self, topic: Topic, now: Timestamp) -> EngineFuture<'_, Result<bool, EngineError>> {
         let (answer, answered) = oneshot::channel();
-        let is_taken = self.shared.queue.push(Request::Delete { topic, now, answer }).is_ok();
+        let is_taken = self.shared.queue.push(Request::Delete { topic, now, answer }, false).is_ok();
         Box::pin(async move {
             if !is_taken {
                 return Err(EngineError::Closed);
@@ -199,6 +206,10 @@ impl Engine for Store {
         }
     }
 
+    fn self_commit(&self) -> Option<&dyn SelfCommit> {
+        Some(self)
+    }
+
     fn limits(&self) -> Option<&HistoryLimits> {
         Some(&self.shared.options.history)
     }
@@ -213,7 +224,7 @@ impl Engine for Store {
 
     fn close(&self) -> EngineFuture<'_, ()> {
         let (answer, answered) = oneshot::channel();
-        let is_taken = self.shared.queue.push(Request::Close { answer }).is_ok();
+        let is_taken = self.shared.queue.push(Request::Close { answer }, false).is_ok();
         Box::pin(async move {
             if is_taken {
                 drop(answered.await); // it is dropped when another end came first
@@ -222,12 +233,22 @@ impl Engine for Store {
     }
 }
 
+impl SelfCommit for Store {
+    fn poll_left(&self, context: &mut Context<'_>) -> Poll<()> {
+        if offer::renew(&self.shared, context.waker()) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn commit_left(&self) {
+        Committer::commit_left(&self.committer, &self.shared);
+    }
+}
+
 impl Drop for Store {
     fn drop(&mut self) {
         // In this order: the commit thread may wait for the keeper, and both may be asked for pages.
         self.shared.queue.close();
-        let committer = lock(&self.committer).take();
-        join(committer);
+        let commit_thread = lock(&self.commit_thread).take();
+        join(commit_thread);
         self.shared.keeper.end();
         let keeper = lock(&self.keeper).take();
         join(keeper);

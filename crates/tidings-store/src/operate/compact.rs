@@ -55,7 +55,7 @@ pub fn compact(directory: &Path, mut progress: impl FnMut(u64, u64)) -> Result<C
     }
     drop(before); // it is locked again at once
     let (shared, committer) = recover(options(directory))?;
-    let committer = seal_newest(&shared, committer)?;
+    let mut committer = seal_newest(&shared, committer)?;
     keeper::remove_trimmed(&shared)?;
     let dead = Dead::now(&shared)?;
     let segments = shared.state().sealed();
@@ -76,8 +76,8 @@ pub fn compact(directory: &Path, mut progress: impl FnMut(u64, u64)) -> Result<C
     keeper::remove_trimmed(&shared)?; // what is left of a file may be no more than what was trimmed
     keeper::checkpoint(&shared)?;
     shared.queue.close();
-    committer.run(); // there is nothing for it to do but to end in order
-    drop(shared);
+    committer.finish();
+    drop((committer, shared)); // and with them the lock of the directory
     let after = Directory::open(directory)?;
     Ok(Compaction { files_after: after.logs.len(), bytes_after: after.file_bytes(), ..compaction })
 }

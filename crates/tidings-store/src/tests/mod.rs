@@ -6,6 +6,7 @@
 //! | `damage.rs` | pages that were synced are lost |
 //! | `accounts.rs` | what is counted |
 //! | `compacting.rs` | log files are written anew, and a crash comes between |
+//! | `leaving.rs` | what is left to the thread that publishes it |
 //! | `keeping.rs` | what is trimmed is removed, also while there is more to do than the keeper can |
 
 mod accounts;
@@ -13,6 +14,7 @@ mod checkpoints;
 mod compacting;
 mod damage;
 mod keeping;
+mod leaving;
 mod power_loss;
 
 use std::fs;
