@@ -8,3 +8,4 @@ mod lines;
 mod metrics;
 mod storms;
 mod support;
+mod wake_ups;

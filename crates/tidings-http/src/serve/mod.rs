@@ -4,6 +4,7 @@
 //! served by hyper in [`connection`], which gives its socket to a shard too when a later request is a plain subscribe.
 
 mod connection;
+mod deputy;
 mod io;
 mod porter;
 mod server;

@@ -41,7 +41,8 @@ impl Server {
             Arc::clone(&state.counters),
             state.config.trusted_proxies.clone(),
         );
-        let workers = Arc::new(Workers::start(available_parallelism().map_or(1, usize::from) / CORES_PER_WORKER)?);
+        let count = available_parallelism().map_or(1, usize::from) / CORES_PER_WORKER;
+        let workers = Arc::new(Workers::start(count, &state.engine)?);
         let (connections, closing) = (TaskTracker::new(), CancellationToken::new());
         let porter = HubPorter {
             state: Arc::clone(&state),
