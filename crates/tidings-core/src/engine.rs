@@ -113,9 +113,12 @@ pub trait SelfCommit {
     fn poll_left(&self, context: &mut Context<'_>) -> Poll<()>;
 
     /// Commits what is left to this thread, if nobody else has done it meanwhile. Waits for the disk, so whatever the
-    /// thread does beside publishing stands still for as long.
-    fn commit_left(&self);
+    /// thread does beside publishing stands still for as long. What it gives back is to be called soon, on any thread.
+    fn commit_left(&self) -> Option<Announcement>;
 }
+
+/// Answers the publisher of what was committed, and tells the listeners.
+pub type Announcement = Box<dyn FnOnce() + Send>;
 
 /// What is done with a page that was fetched.
 pub type Fetched = Box<dyn FnOnce(Result<Read, EngineError>) + Send>;

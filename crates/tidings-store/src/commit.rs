@@ -66,6 +66,13 @@ struct Staged {
     _permit: OwnedSemaphorePermit,
 }
 
+/// A group that readers can be given. Nobody has been told yet.
+pub(crate) struct Committed {
+    waiting: Vec<Staged>,
+    /// Each once.
+    topics: Vec<Topic>,
+}
+
 /// What becomes of a publication that asks to be in the group.
 enum Admission {
     Staged(Option<Claim>),
@@ -79,18 +86,22 @@ impl Committer {
     /// The commit thread: commits what the queue brings until it is closed.
     pub(crate) fn run(committer: &Mutex<Self>, shared: &Shared) {
         while let Some(mut taken) = shared.queue.take() {
-            lock(committer).commit(&mut taken.requests);
+            let mut committer = lock(committer);
+            while !taken.requests.is_empty() && !shared.is_finished.load(Ordering::Acquire) {
+                if let Some(committed) = committer.commit_some(&mut taken.requests) {
+                    committed.announce(shared);
+                }
+            }
+            taken.requests.clear(); // after the end nobody is answered
         }
         lock(committer).finish();
     }
 
     /// Commits what was left to this thread, but for what takes its time in any case.
-    pub(crate) fn commit_left(committer: &Mutex<Self>, shared: &Shared) {
-        let Some(mut taken) = shared.queue.take_left() else { return };
+    pub(crate) fn commit_left(committer: &Mutex<Self>, shared: &Shared) -> Option<Committed> {
+        let mut taken = shared.queue.take_left()?;
         let mut committer = lock(committer);
-        if committer.has_room_for(&taken.requests) {
-            committer.commit(&mut taken.requests);
-        }
+        if committer.has_room_for(&taken.requests) { committer.commit_some(&mut taken.requests) } else { None }
     }
 
     /// Can these go into the log file that there is? As far as can be told before they are encoded.
@@ -99,14 +110,8 @@ impl Committer {
         self.log.len() + (bytes + FRAME_BYTES_GUESSED) as u64 <= self.shared.options.segment_bytes as u64
     }
 
-    fn commit(&mut self, requests: &mut VecDeque<Request>) {
-        while !requests.is_empty() && !self.shared.is_finished.load(Ordering::Acquire) {
-            self.commit_some(requests);
-        }
-        requests.clear(); // after the end nobody is answered
-    }
-
-    fn commit_some(&mut self, requests: &mut VecDeque<Request>) {
+    /// Commits what can be one group, or does the one thing that stands for itself.
+    fn commit_some(&mut self, requests: &mut VecDeque<Request>) -> Option<Committed> {
         let shared = Arc::clone(&self.shared);
         let _turn = shared.take_turn();
         let mut group = Group { unsynced_bytes: self.log.unsynced_bytes(), ..Group::default() };
@@ -140,6 +145,7 @@ impl Committer {
             Some(append @ Request::Append { .. }) => requests.push_front(append),
             None => {}
         }
+        None
     }
 
     fn admit(&self, publication: &Publication, now: Timestamp, group: &Group) -> Admission {
@@ -223,14 +229,13 @@ impl Committer {
         });
     }
 
-    fn commit_group(&mut self, mut group: Group) {
+    fn commit_group(&mut self, mut group: Group) -> Option<Committed> {
         if let Err(error) = self.write(&mut group.frames, &group.records) {
             for Staged { answer, .. } in group.waiting {
                 drop(answer.send(Err(AppendError::Engine(error.clone()))));
             }
-            return;
+            return None;
         }
-        let is_alone = group.waiting.len() == 1;
         let mut topics: Vec<Topic> = group.records.iter().flat_map(|record| record.topics().cloned()).collect();
         {
             let mut state = self.shared.state_mut();
@@ -247,11 +252,7 @@ impl Committer {
         self.shared.trim(group.now);
         topics.sort_unstable();
         topics.dedup();
-        // Publishers first: while they wake up, the shards are told and the next group gathers.
-        for Staged { appended, answer, .. } in group.waiting {
-            drop(answer.send(Ok(appended)));
-        }
-        self.shared.tell_listeners(&topics, is_alone);
+        Some(Committed { waiting: group.waiting, topics })
     }
 
     fn delete(&mut self, topic: Topic, now: Timestamp) -> Result<bool, EngineError> {
@@ -356,6 +357,18 @@ impl Committer {
         if let Err(error) = end() {
             tracing::warn!(%error, "the store did not end in order: the next start reads its log again");
         }
+    }
+}
+
+impl Committed {
+    /// Answers the publishers and tells the listeners.
+    pub(crate) fn announce(self, shared: &Shared) {
+        let is_alone = self.waiting.len() == 1;
+        // Publishers first: while they wake up, the shards are told and the next group gathers.
+        for Staged { appended, answer, .. } in self.waiting {
+            drop(answer.send(Ok(appended)));
+        }
+        shared.tell_listeners(&self.topics, is_alone);
     }
 }
 

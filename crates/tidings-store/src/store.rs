@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use tidings_core::engine::Announcement;
 use tidings_core::{
     AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch, Fetched,
     HistoryLimits, Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, SelfCommit, Sequence, Timestamp,
@@ -238,8 +239,10 @@ impl SelfCommit for Store {
         if offer::renew(&self.shared, context.waker()) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn commit_left(&self) {
-        Committer::commit_left(&self.committer, &self.shared);
+    fn commit_left(&self) -> Option<Announcement> {
+        let committed = Committer::commit_left(&self.committer, &self.shared)?;
+        let shared = Arc::clone(&self.shared);
+        Some(Box::new(move || committed.announce(&shared)))
     }
 }
 

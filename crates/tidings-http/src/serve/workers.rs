@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tidings_core::Engine;
+use tidings_core::engine::Announcement;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -90,8 +91,13 @@ impl Worker {
     fn run(&self) {
         let committing = self.engine.self_commit();
         let mut stopped = pin!(self.stopped());
+        let mut announcement: Option<Announcement> = None;
         loop {
             let next = poll_fn(|context| {
+                // In here, for from outside it would have to wake this very thread.
+                if let Some(announce) = announcement.take() {
+                    announce();
+                }
                 if committing.is_some_and(|committing| committing.poll_left(context).is_ready()) {
                     return Poll::Ready(ControlFlow::Continue(()));
                 }
@@ -102,7 +108,7 @@ impl Worker {
             }
             // Out here no connection depends on this thread: its deputy can take the runtime.
             if let Some(committing) = committing {
-                self.absence.during(|| committing.commit_left());
+                self.absence.during(|| announcement = committing.commit_left());
             }
         }
     }

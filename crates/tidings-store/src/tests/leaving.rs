@@ -62,9 +62,12 @@ fn a_publication_that_is_alone_is_left_to_a_thread_that_offers() {
         assert!(is_left(&store, &waker));
         assert!(!is_left(&store, &waker), "it is told once");
         assert_eq!(store.tail(), Sequence(number - 1));
-        store.commit_left();
+        let announce = store.commit_left().expect("it is committed");
+        assert_eq!(store.tail(), Sequence(number));
+        assert!(poll(&mut append).is_pending(), "its publisher is answered when that is wanted");
+        announce();
         assert_eq!(poll(&mut append), Poll::Ready(number), "nobody else had to come");
-        store.commit_left(); // there is nothing
+        assert!(store.commit_left().is_none());
     }
     assert_eq!(read_all(&store, Sequence::ZERO).expect("all is kept").len(), 3);
 }
@@ -75,7 +78,7 @@ fn a_second_one_calls_the_commit_thread_for_both() {
     let appends = ["a", "b"].map(|data| store.append(publication("t", data), NOW));
     assert_eq!(appends.map(place), [1, 2]);
     assert!(is_left(&store, &waker), "the first was");
-    store.commit_left();
+    assert!(store.commit_left().is_none());
     assert_eq!(store.tail(), Sequence(2));
 }
 
@@ -137,7 +140,7 @@ fn a_log_file_is_begun_by_the_commit_thread() {
     let store = world.open();
     assert!(!is_left(&store, Waker::noop()));
     drop(store.append(publication("t", "x"), NOW));
-    store.commit_left();
+    assert!(store.commit_left().is_some());
 
     let turn = store.shared.take_turn(); // whoever commits waits for it
     let append = store.append(publication("t", "x".repeat(100 * 1024)), NOW);
@@ -164,8 +167,10 @@ fn publish_and_commit(store: &Store) -> Vec<u64> {
     let publish = |_| {
         let mut append = store.append(publication("t", "x"), NOW);
         loop {
-            if is_left(store, &waker) {
-                store.commit_left();
+            if is_left(store, &waker)
+                && let Some(announce) = store.commit_left()
+            {
+                announce();
             }
             let answer = append.as_mut().poll(&mut Context::from_waker(&waker));
             if let Poll::Ready(appended) = answer {
