@@ -32,8 +32,8 @@ pub mod window;
 pub use close::CloseReason;
 pub use counters::Counters;
 pub use engine::{
-    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Fetched, Page, Read,
-    ReadLimit, ReadRequest, SelfCommit,
+    Announcement, AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage,
+    Fetched, Page, Read, ReadLimit, ReadRequest, SelfCommit,
 };
 pub use grants::Grants;
 pub use group::{Dialect, GroupSpec, TypeFilter};

@@ -3,7 +3,7 @@
 //! thread then.
 //!
 //! ```text
-//! queue → staged: admitted, numbered, encoded → written → (synced) → seen by readers → listeners told → acknowledged
+//! queue → staged: admitted, numbered, encoded → written → (synced) → seen by readers → acknowledged → listeners told
 //! ```
 
 use std::collections::{HashSet, VecDeque};

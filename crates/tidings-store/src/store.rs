@@ -6,10 +6,10 @@ use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use tidings_core::engine::Announcement;
 use tidings_core::{
-    AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch, Fetched,
-    HistoryLimits, Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, SelfCommit, Sequence, Timestamp,
+    Announcement, AppendError, Appended, Behind, CommitListener, Engine, EngineError, EngineFuture, EngineUsage, Epoch,
+    Fetched, HistoryLimits, Publication, Read, ReadRequest, Record, Resolution, ResumeRequest, SelfCommit, Sequence,
+    Timestamp,
 };
 use tidings_topic::{SelectorSet, Topic};
 use tokio::sync::oneshot;

@@ -14,8 +14,7 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tidings_core::Engine;
-use tidings_core::engine::Announcement;
+use tidings_core::{Announcement, Engine};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -141,7 +140,7 @@ impl Drop for Workers {
         self.stop.cancel();
         for Running { worker, thread, deputy } in self.all.drain(..) {
             let is_away = worker.absence.end(COMMIT_PATIENCE);
-            // Without it, the thread ends when the disk answers. Nobody can make it come earlier.
+            // A thread that is still away ends when the disk answers: nobody can make it come earlier.
             for thread in [Some(deputy), (!is_away).then_some(thread)].into_iter().flatten() {
                 if thread.join().is_err() {
                     tracing::error!("an HTTP worker had ended by a panic");
