@@ -86,10 +86,10 @@ impl Committer {
     /// The commit thread: commits what the queue brings until it is closed.
     pub(crate) fn run(committer: &Mutex<Self>, shared: &Shared) {
         while let Some(mut taken) = shared.queue.take() {
-            let mut committer = lock(committer);
             while !taken.requests.is_empty() && !shared.is_finished.load(Ordering::Acquire) {
-                if let Some(committed) = committer.commit_some(&mut taken.requests) {
-                    committed.announce(shared);
+                let group = lock(committer).commit_some(&mut taken.requests);
+                if let Some(group) = group {
+                    group.announce(shared); // which may come to a shard, so no lock is held
                 }
             }
             taken.requests.clear(); // after the end nobody is answered

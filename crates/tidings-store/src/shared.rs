@@ -1,7 +1,7 @@
 //! What the threads of a store have in common.
 //!
-//! Locks, in their order: the turn, the front of trimming, that of checkpoints, the state. Under that of checkpoints alone
-//! a disk is written; under the turn and the front it may be read.
+//! Locks, in their order: the committer, for which nobody ever waits, the turn, the front of trimming, that of checkpoints,
+//! the state. Under that of checkpoints and by who commits a disk is written; under the turn and the front it may be read.
 
 use std::collections::HashSet;
 use std::io;

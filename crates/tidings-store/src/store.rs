@@ -84,7 +84,7 @@ impl Store {
             let (answer, answered) = oneshot::channel();
             let publication = Box::new(publication);
             let request = Request::Append { publication, now, answer, permit };
-            let may_leave = self.shared.disk.is_quick() && offer::stands(&self.shared);
+            let may_leave = offer::stands(&self.shared) && self.shared.disk.is_quick();
             match self.shared.queue.push(request, may_leave) {
                 Ok(true) => offer::take_up(),
                 Ok(false) => {}
