@@ -168,7 +168,7 @@ mod tests {
             let began = Instant::now();
             while !absence.lock().is_deputy_asleep {
                 assert!(began.elapsed() < DEADLINE, "it has nothing to do, and does not sleep");
-                thread::yield_now();
+                thread::sleep(LOOK_INTERVAL); // between two looks
             }
             absence.during(|| {
                 task_of(runtime).recv_timeout(DEADLINE).expect("the deputy drives the runtime");

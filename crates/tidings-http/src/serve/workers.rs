@@ -36,7 +36,8 @@ pub(super) struct Workers {
 struct Running {
     worker: Arc<Worker>,
     thread: JoinHandle<()>,
-    deputy: JoinHandle<()>,
+    /// Where something can be left to the worker.
+    deputy: Option<JoinHandle<()>>,
 }
 
 /// A runtime and what those who drive it must know.
@@ -64,7 +65,7 @@ impl Workers {
                 std::thread::Builder::new().name(format!("tidings-{role}-{number}")).spawn(move || run(&worker))
             };
             let thread = spawn("http", Worker::run)?;
-            let deputy = spawn("deputy", Worker::stand_in)?;
+            let deputy = engine.self_commit().map(|_| spawn("deputy", Worker::stand_in)).transpose()?;
             workers.all.push(Running { worker, thread, deputy });
         }
         Ok(workers)
@@ -114,9 +115,7 @@ impl Worker {
 
     /// Serves them while the thread above commits, if that takes long.
     fn stand_in(&self) {
-        if self.engine.self_commit().is_some() {
-            self.absence.stand_in(self.runtime());
-        }
+        self.absence.stand_in(self.runtime());
     }
 
     async fn stopped(&self) {
@@ -141,7 +140,7 @@ impl Drop for Workers {
         for Running { worker, thread, deputy } in self.all.drain(..) {
             let is_away = worker.absence.end(COMMIT_PATIENCE);
             // A thread that is still away ends when the disk answers: nobody can make it come earlier.
-            for thread in [Some(deputy), (!is_away).then_some(thread)].into_iter().flatten() {
+            for thread in deputy.into_iter().chain((!is_away).then_some(thread)) {
                 if thread.join().is_err() {
                     tracing::error!("an HTTP worker had ended by a panic");
                 }
